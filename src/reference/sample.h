@@ -1,0 +1,73 @@
+// Where one sample reads: the pixels of its level and how much each of them counts.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "xmsda/problem.h"
+
+namespace xmsda {
+
+struct Corner {
+  int64_t pixel;       // on the S axis
+  double coefficient;  // of this pixel's value in the interpolated one
+  double du, dv;       // derivatives of the coefficient by the normalised location
+};
+
+struct Corners {
+  Corner corner[4];
+  int count = 0;  // only pixels inside the level
+};
+
+// The four neighbours, zeros outside (align_corners=False). Inside the level a neighbour counts even when its
+// coefficient is 0, so that its NaN shows, as with torch's grid_sample.
+inline Corners BilinearCorners(const Level& level, double u, double v) {
+  const double width = static_cast<double>(level.width);
+  const double height = static_cast<double>(level.height);
+  const double x = u * width - 0.5;
+  const double y = v * height - 0.5;
+  Corners corners;
+  // False for NaN. Bounds x, so that the conversions below are defined.
+  if (!(x > -1 && x < width && y > -1 && y < height)) return corners;
+  const double x0 = std::floor(x);
+  const double y0 = std::floor(y);
+  for (int dy = 0; dy < 2; ++dy) {
+    for (int dx = 0; dx < 2; ++dx) {
+      const int64_t column = static_cast<int64_t>(x0) + dx;
+      const int64_t row = static_cast<int64_t>(y0) + dy;
+      if (column < 0 || column >= level.width || row < 0 || row >= level.height) continue;
+      const double bx = dx == 0 ? 1 - (x - x0) : x - x0;
+      const double by = dy == 0 ? 1 - (y - y0) : y - y0;
+      corners.corner[corners.count++] = {.pixel = level.start + row * level.width + column,
+                                         .coefficient = bx * by,
+                                         .du = (dx == 0 ? -width : width) * by,
+                                         .dv = (dy == 0 ? -height : height) * bx};
+    }
+  }
+  return corners;
+}
+
+// RT-DETRv2's nearest pixel. Both axes are clamped by the height, as in the original; a column beyond the level then
+// reads nothing.
+inline Corners DiscreteCorners(const Level& level, double u, double v) {
+  Corners corners;
+  if (!std::isfinite(u) || !std::isfinite(v)) return corners;
+  const double limit = static_cast<double>(level.height - 1);
+  const auto pixel = [&](double t, int64_t size) {
+    return static_cast<int64_t>(std::clamp(std::trunc(t * static_cast<double>(size) + 0.5), 0.0, limit));
+  };
+  const int64_t column = pixel(u, level.width);
+  const int64_t row = pixel(v, level.height);
+  if (column >= level.width) return corners;
+  corners.corner[0] = {.pixel = level.start + row * level.width + column, .coefficient = 1, .du = 0, .dv = 0};
+  corners.count = 1;
+  return corners;
+}
+
+inline Corners CornersOf(Sampling sampling, const Level& level, double u, double v) {
+  return sampling == Sampling::kDiscrete ? DiscreteCorners(level, u, v) : BilinearCorners(level, u, v);
+}
+
+}  // namespace xmsda
