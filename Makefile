@@ -1,0 +1,45 @@
+# make demo, make test, make bench: each installs and builds what it needs, and says so. See `make help`.
+# SPDX-License-Identifier: Apache-2.0
+
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-long bench lint format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
+	@echo 'Variables: ARGS="..." for demo and bench, QUICK=1 for bench, JOBS=n'
+
+setup: ## install all Debian and Python packages that any target needs
+	@scripts/setup.sh all
+
+build: ## build the Python package into .venv
+	@scripts/setup.sh build
+	@scripts/build.sh
+
+demo: ## train a detector on a photo with xmsda; pictures and tables go to out/demo/
+	@scripts/setup.sh demo
+	@scripts/build.sh
+	@$(PYTHON) -m xmsda.demo $(ARGS)
+
+test: ## everything that CI runs
+	@scripts/test.sh
+
+test-long: ## the same, with longer fuzzing and the slow Python tests
+	@LONG=1 scripts/test.sh
+
+bench: ## measure against the peers; QUICK=1 takes two minutes
+	@scripts/setup.sh bench
+	@scripts/build.sh
+	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
+
+lint: ## clang-format, ruff, mypy
+	@scripts/setup.sh test
+	@scripts/lint.sh
+
+format: ## format all sources in place
+	@scripts/setup.sh test
+	@scripts/lint.sh --fix
+
+clean: ## remove what was built; keeps .venv
+	rm -rf build out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f .venv/.installed-xmsda

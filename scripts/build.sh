@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Builds the Python package with its torch extension and installs it into .venv, unless that was done for these sources.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$ROOT"
+
+[ -x "$PYTHON" ] || die "build.sh: expected .venv, got none; run make setup"
+stamp=.venv/.installed-xmsda
+want="$(checksum CMakeLists.txt pyproject.toml README.md LICENSE cmake include src bindings/torch python requirements.txt)"
+if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
+  echo "build: the package is up to date"
+  exit 0
+fi
+say "build: the Python package"
+rm -f "$stamp"
+# torch is in .venv already: neither an isolated build nor the resolver may fetch another one.
+"$PYTHON" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall .
+"$PYTHON" -c 'import xmsda; print("build: installed xmsda", xmsda.__version__)'
+echo "$want" >"$stamp"

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Installs what the project needs, in groups: setup.sh [build|demo|test|bench|all]. Does nothing where all is there.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$ROOT"
+
+GROUP="${1:-all}"
+APT=(g++ cmake ninja-build ccache libhwy-dev)
+REQUIREMENTS=(requirements.txt)
+DRIVER=(libtbb-dev libcli11-dev nlohmann-json3-dev)
+CHECKERS=(libgtest-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
+CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64)
+PEERS=no
+
+add_test() {
+  APT+=("${DRIVER[@]}" "${CHECKERS[@]}")
+  [ "$(uname -m)" != x86_64 ] || APT+=("${CROSS[@]}")
+  REQUIREMENTS+=(requirements-test.txt)
+}
+add_bench() {
+  APT+=("${DRIVER[@]}" libgtest-dev)
+  REQUIREMENTS+=(requirements-bench.txt)
+  PEERS=yes
+}
+
+case "$GROUP" in
+  build | demo) ;;
+  test) add_test ;;
+  bench) add_bench ;;
+  all) add_test && add_bench ;;
+  *) die "setup.sh: expected build, demo, test, bench or all, got '$GROUP'" ;;
+esac
+
+find_python() {
+  local candidate
+  for candidate in "${XMSDA_PYTHON:-}" python3.11 python3 python3.12 python3.13 python3.10; do
+    [ -n "$candidate" ] && command -v "$candidate" >/dev/null || continue
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "setup.sh: expected Python 3.10 or later (3.11 is what is tested), got none"
+}
+
+missing_packages() {
+  local package
+  for package in "${APT[@]}"; do
+    case "$(dpkg-query -W -f='${db:Status-Status} ' "$package" 2>/dev/null)" in
+      *"installed "*) ;;
+      *) echo "$package" ;;
+    esac
+  done
+}
+
+install_packages() {
+  local missing as_root=()
+  command -v dpkg-query >/dev/null ||
+    die "setup.sh: expected Debian or a system like it; install the equivalents of: ${APT[*]}"
+  mapfile -t missing < <(missing_packages)
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  say "setup: Debian packages: ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+      die "setup.sh: not root and no sudo; as root, run: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  if [[ " ${missing[*]} " == *:arm64\ * ]]; then
+    "${as_root[@]}" dpkg --add-architecture arm64
+  fi
+  # A list that fails to load (a third party's repository without this architecture) need not matter for ours.
+  "${as_root[@]}" apt-get update -q || echo "apt-get update: some lists failed; going on"
+  "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+make_venv() {
+  [ ! -x "$PYTHON" ] || return 0
+  say "setup: .venv with $HOST_PYTHON"
+  rm -rf .venv
+  "$HOST_PYTHON" -m venv .venv
+}
+
+# pip_install FILE OPTION...: installs a requirements file unless that was done for these very contents before.
+pip_install() {
+  local file="$1" stamp=".venv/.installed-$1" want
+  shift
+  want="$(cat "$file" constraints.txt | sha256sum)"
+  [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || return 0
+  say "setup: Python packages of $file"
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$file" -c constraints.txt "$@"
+  echo "$want" >"$stamp"
+}
+
+HOST_PYTHON="$(find_python)"
+"$HOST_PYTHON" -c 'import ensurepip' 2>/dev/null || APT+=(python3-venv)
+if [ "$PEERS" = yes ]; then
+  header="$("$HOST_PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h"
+  [ -e "$header" ] || APT+=(python3-dev)
+fi
+
+install_packages
+make_venv
+for file in "${REQUIREMENTS[@]}"; do
+  pip_install "$file"
+done
+if [ "$PEERS" = yes ]; then
+  MAX_JOBS="$JOBS" pip_install requirements-peers.txt --no-build-isolation --no-cache-dir
+fi
+echo "setup: $GROUP: all there"
