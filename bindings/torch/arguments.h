@@ -1,0 +1,44 @@
+// Checks the tensors of a call and describes them to the core.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/csrc/stable/tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "xmsda/msda.h"
+
+namespace xmsda::torch_binding {
+
+using torch::stable::Tensor;
+
+// The tensors as they came from Python.
+struct TensorArguments {
+  const Tensor& value;                             // [B,S,M,D], any strides
+  const Tensor& spatial_shapes;                    // [L,2] int32 or int64
+  const std::optional<Tensor>& level_start_index;  // [L] int32 or int64; none: every level starts where the last ends
+  const Tensor& sampling_locations;                // [B,Q,M,L,P,2], or [B,Q,M,K,2] with points
+  const Tensor& attention_weights;                 // [B,Q,M,L,P], or [B,Q,M,K] with points
+  const std::vector<int64_t>& points;              // points of each level; empty: P of the locations
+  bool discrete;
+};
+
+// A problem with pointers into tensors that this struct keeps alive.
+struct Call {
+  Problem problem;
+  Inputs inputs;
+  Tensor locations;  // the argument, or a copy whose axes behind the heads are dense
+  Tensor weights;
+};
+
+// Throws std::invalid_argument, a ValueError in Python: "<argument>: expected <what>, got <what came>".
+Call ReadArguments(const TensorArguments& arguments);
+
+// grad_output as [B,Q,M*D], dense and of value's dtype. Throws as above.
+Tensor ReadGradOutput(const Tensor& grad_output, const Problem& problem);
+
+[[noreturn]] void FailArgument(const char* name, const std::string& expected, const std::string& got);
+
+}  // namespace xmsda::torch_binding

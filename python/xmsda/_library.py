@@ -1,0 +1,17 @@
+"""Loads the compiled operators and names them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from pathlib import Path
+
+import torch
+
+torch.ops.load_library(str(Path(__file__).with_name("_C.abi3.so")))
+
+# The public operators: differentiable, and what torch.compile and torch.export see.
+FORWARD = torch.ops.xmsda.ms_deform_attn_forward.default
+BACKWARD = torch.ops.xmsda.ms_deform_attn_backward.default
+# The same kernels without an autograd formula in the dispatcher (see ops.py).
+RAW_FORWARD = torch.ops.xmsda._forward.default
+RAW_BACKWARD = torch.ops.xmsda._backward.default

@@ -1,0 +1,226 @@
+"""`ms_deform_attn`: the operator for eager torch, autograd, torch.compile, torch.export and autocast.
+
+There are two ways into the same kernels:
+
+- Eager: `_EagerFunction`, or the raw operator when nothing needs a gradient. It costs 3 us a call without gradients;
+  through the autograd formula that `torch.library.register_autograd` puts into the dispatcher it would cost 40 us.
+- torch.compile, torch.export and functorch transforms: the registered public operators.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xmsda import _fake as _fake
+from xmsda._library import BACKWARD, FORWARD, RAW_BACKWARD, RAW_FORWARD
+
+IntPairs = Tensor | Sequence[Sequence[int]]
+Ints = Tensor | Sequence[int]
+
+_METHODS = {"bilinear": False, "discrete": True}
+_TWICE = (
+    "xmsda.ms_deform_attn: the gradient of its gradient is not implemented; call backward without create_graph, "
+    "or use xmsda.reference.grid_sample_formulation, which can be differentiated twice"
+)
+
+
+def ms_deform_attn(
+    value: Tensor,
+    spatial_shapes: IntPairs,
+    level_start_index: Ints | None,
+    sampling_locations: Tensor,
+    attention_weights: Tensor,
+    im2col_step: int | None = None,
+    *,
+    points_per_level: Sequence[int] | None = None,
+    method: str = "bilinear",
+) -> Tensor:
+    """Multi-scale deformable attention.
+
+    ``output[b, q, m] = sum over levels l and points p of
+    attention_weights[b, q, m, l, p] * sample(value[b, level l, m], sampling_locations[b, q, m, l, p])``
+
+    Parameters
+    ----------
+    value : Tensor
+        ``[B, S, M, D]``, float32, float64, bfloat16 or float16, with any strides: a permuted view of ``[B, M, S, D]``
+        or ``[B, M, D, S]``, a slice and an expanded tensor are read where they are.
+    spatial_shapes : Tensor or sequence of pairs
+        ``[L, 2]``, height and width of each level; int64 or int32 on the CPU when it is a tensor.
+    level_start_index : Tensor, sequence of int, or None
+        ``[L]``, where each level starts on the S axis; None when each starts where the one before it ends.
+    sampling_locations : Tensor
+        ``[B, Q, M, L, P, 2]`` or, with `points_per_level`, ``[B, Q, M, K, 2]``: (x, y), the level spans [0, 1].
+        Of value's dtype, or float32 when value is bfloat16 or float16.
+    attention_weights : Tensor
+        ``[B, Q, M, L, P]`` or ``[B, Q, M, K]``, of sampling_locations' dtype. Used as given, without a softmax.
+    im2col_step : int, optional
+        Accepted for the sake of existing callers and ignored.
+    points_per_level : sequence of int, optional
+        Points of each level, when they differ; K is their sum, level 0's points come first.
+    method : {"bilinear", "discrete"}
+        "discrete" takes the nearest pixel by RT-DETRv2's rule; there is no gradient to the locations.
+
+    Returns
+    -------
+    Tensor
+        ``[B, Q, M * D]``, of value's dtype.
+
+    Raises
+    ------
+    ValueError
+        When an argument has the wrong shape, dtype, device or contents. The message names the argument, what was
+        expected and what came.
+    TypeError
+        When an argument is not a tensor or sequence at all.
+
+    Notes
+    -----
+    Bilinear sampling is that of ``grid_sample(align_corners=False, padding_mode="zeros")``. Locations that are not
+    finite contribute nothing. Under ``torch.autocast("cpu")`` a float32 value is read and returned in autocast's dtype,
+    as matrix products are; locations and weights are taken to float32, because bfloat16 locations are off by whole
+    pixels on levels wider than 256. The gradient can not be differentiated again.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
+    discrete = _METHODS[method]
+    points = _NO_POINTS if points_per_level is None else list(points_per_level)
+    if not isinstance(spatial_shapes, Tensor):
+        spatial_shapes = _shapes_tensor(spatial_shapes)
+    if level_start_index is not None and not isinstance(level_start_index, Tensor):
+        level_start_index = _starts_tensor(level_start_index)
+    if torch.is_autocast_enabled("cpu"):
+        value, sampling_locations, attention_weights = _autocast(value, sampling_locations, attention_weights)
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return FORWARD(
+            value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete, "auto"
+        )
+    if torch.is_grad_enabled() and (
+        value.requires_grad or attention_weights.requires_grad or sampling_locations.requires_grad
+    ):
+        return _EagerFunction.apply(
+            value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete
+        )
+    return RAW_FORWARD(
+        value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete, "auto"
+    )
+
+
+# Shared by all calls without points_per_level; nobody changes it.
+_NO_POINTS: list[int] = []
+
+
+class _EagerFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        value: Tensor,
+        spatial_shapes: Tensor,
+        level_start_index: Tensor | None,
+        sampling_locations: Tensor,
+        attention_weights: Tensor,
+        points: list[int],
+        discrete: bool,
+    ) -> Tensor:
+        ctx.save_for_backward(value, spatial_shapes, level_start_index, sampling_locations, attention_weights)
+        ctx.points = points
+        ctx.discrete = discrete
+        return RAW_FORWARD(
+            value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete, "auto"
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = (*ctx.saved_tensors, ctx.points, ctx.discrete, "auto", *grad_outputs)
+        grads = _EagerBackward.apply(*inputs) if torch.is_grad_enabled() else RAW_BACKWARD(*inputs)
+        return grads[0], None, None, None if ctx.discrete else grads[1], grads[2], None, None
+
+
+class _EagerBackward(torch.autograd.Function):
+    """The backward pass under create_graph=True: what comes out refuses to be differentiated again."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        return RAW_BACKWARD(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[None, ...]:
+        raise NotImplementedError(_TWICE)
+
+
+def _autocast(value: Tensor, locations: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    if value.device.type != "cpu":
+        return value, locations, weights
+    # float64 is left alone, as autocast does everywhere.
+    if value.dtype in (torch.float32, torch.bfloat16, torch.float16):
+        value = value.to(torch.get_autocast_dtype("cpu"))
+    half = (torch.bfloat16, torch.float16)
+    if locations.dtype in half:
+        locations = locations.float()
+    if weights.dtype in half:
+        weights = weights.float()
+    return value, locations, weights
+
+
+def _shapes_tensor(spatial_shapes: Sequence[Sequence[int]]) -> Tensor:
+    if torch.compiler.is_compiling():
+        return torch.tensor(spatial_shapes, dtype=torch.int64).view(-1, 2)
+    try:
+        return _cached_shapes(tuple((height, width) for height, width in spatial_shapes))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"spatial_shapes: expected a tensor [L, 2] or a sequence of pairs of integers, got {spatial_shapes!r}"
+        ) from None
+
+
+def _starts_tensor(level_start_index: Sequence[int]) -> Tensor:
+    if torch.compiler.is_compiling():
+        return torch.tensor(level_start_index, dtype=torch.int64)
+    try:
+        return _cached_starts(tuple(level_start_index))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"level_start_index: expected a tensor [L], a sequence of integers or None, got {level_start_index!r}"
+        ) from None
+
+
+# Callers pass the same few lists again and again; making a tensor costs more than a small call.
+@lru_cache(maxsize=64)
+def _cached_shapes(pairs: tuple[tuple[int, int], ...]) -> Tensor:
+    return torch.tensor([[_as_int(side) for side in pair] for pair in pairs], dtype=torch.int64).view(-1, 2)
+
+
+@lru_cache(maxsize=64)
+def _cached_starts(starts: tuple[int, ...]) -> Tensor:
+    return torch.tensor([_as_int(start) for start in starts], dtype=torch.int64)
+
+
+def _as_int(number: int) -> int:
+    # torch.tensor would cut 2.5 down to 2.
+    return number.__index__()
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, points, discrete, target = inputs
+    ctx.save_for_backward(*tensors)
+    ctx.points = points
+    ctx.discrete = discrete
+    ctx.target = target
+
+
+def _registered_backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+    grads = BACKWARD(*ctx.saved_tensors, ctx.points, ctx.discrete, ctx.target, grad_output)
+    return grads[0], None, None, None if ctx.discrete else grads[1], grads[2], None, None, None
+
+
+def _refuse_twice(ctx: Any, *grads: Tensor) -> tuple[None, ...]:
+    raise NotImplementedError(_TWICE)
+
+
+torch.library.register_autograd("xmsda::ms_deform_attn_forward", _registered_backward, setup_context=_setup_context)
+torch.library.register_autograd("xmsda::ms_deform_attn_backward", _refuse_twice)

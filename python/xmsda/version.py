@@ -1,0 +1,6 @@
+"""The version of the package.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+__version__ = "0.1.0"
