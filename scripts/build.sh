@@ -7,7 +7,7 @@ cd "$ROOT"
 
 [ -x "$PYTHON" ] || die "build.sh: expected .venv, got none; run make setup"
 stamp=.venv/.installed-xmsda
-want="$(checksum CMakeLists.txt pyproject.toml README.md LICENSE cmake include src bindings/torch python requirements.txt)"
+want="$(checksum CMakeLists.txt pyproject.toml LICENSE cmake include src bindings/torch python requirements.txt)"
 if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
   echo "build: the package is up to date"
   exit 0

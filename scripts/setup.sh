@@ -82,6 +82,10 @@ make_venv() {
   "$HOST_PYTHON" -m venv .venv
 }
 
+# Someone who watches sees pip's progress; a log is spared it.
+QUIET=(-qq)
+[ ! -t 1 ] || QUIET=()
+
 # pip_install FILE OPTION...: installs a requirements file unless that was done for these very contents before.
 pip_install() {
   local file="$1" stamp=".venv/.installed-$1" want
@@ -89,7 +93,7 @@ pip_install() {
   want="$(cat "$file" constraints.txt | sha256sum)"
   [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || return 0
   say "setup: Python packages of $file"
-  "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$file" -c constraints.txt "$@"
+  "$PYTHON" -m pip install "${QUIET[@]}" --disable-pip-version-check -r "$file" -c constraints.txt "$@"
   echo "$want" >"$stamp"
 }
 
