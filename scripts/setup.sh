@@ -47,10 +47,8 @@ find_python() {
 missing_packages() {
   local package
   for package in "${APT[@]}"; do
-    case "$(dpkg-query -W -f='${db:Status-Status} ' "$package" 2>/dev/null)" in
-      *"installed "*) ;;
-      *) echo "$package" ;;
-    esac
+    # A name without an architecture may list several of them.
+    dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
   done
 }
 
