@@ -1,0 +1,252 @@
+// The derived error bound of every output element.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Model of a kernel: arithmetic with unit roundoff u (2^-24, or 2^-53 for f64), any order of sums, fused or not,
+// gradual underflow; inputs are read exactly. The reference computes in double: 2^-53 is added to u for its own error.
+//
+//   coordinate   x = u*W - 0.5 is off by at most e = u*(|u*W| + |x|): one rounding of the product, one of the difference.
+//   hat          Pixel i counts with hat(x - i) = max(0, 1 - |x - i|). It is 1-Lipschitz, so e in x gives e; computing
+//                the fraction and one minus it rounds twice more: e + 2u.
+//   slope        d hat / dx jumps where x is an integer. Within e of one, either side's slope may be used.
+//   window       All pixels whose hat or slope is not zero somewhere in [x - e, x + e] take part.
+//   sums         A sum of n products is off by at most gamma(n) * sum |products|, gamma(n) = n*u / (1 - n*u).
+//   underflow    Each product loses at most half the least subnormal, `tiny`, whatever its size.
+#include "testing/bounds.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace xmsda::testing {
+namespace {
+
+struct Arithmetic {
+  double unit;  // u above
+  double tiny;  // least subnormal
+
+  double Gamma(double n) const { return n * unit / (1 - n * unit); }
+};
+
+Arithmetic ArithmeticOf(DType dtype) {
+  if (dtype == DType::kF64) return {0x1p-52, 0x1p-1074};
+  return {0x1p-24 + 0x1p-53, 0x1p-149};
+}
+
+// One pixel of the window on one axis.
+struct AxisPixel {
+  int64_t index;
+  double hat, hat_error;
+  double slope, slope_error;  // by x, in pixels
+};
+
+// At an integer x the slope is that of the cell [x, x + 1).
+double Slope(double x, double i) {
+  if (x >= i - 1 && x < i) return 1;
+  return x >= i && x < i + 1 ? -1 : 0;
+}
+
+void BilinearAxis(const Arithmetic& arithmetic, double u, int64_t size, std::vector<AxisPixel>* window) {
+  window->clear();
+  const double n = static_cast<double>(size);
+  const double x = u * n - 0.5;
+  const double e = arithmetic.unit * (std::abs(u * n) + std::abs(x));
+  if (!(x + e > -1 && x - e < n)) return;
+  const int64_t first = std::max<int64_t>(static_cast<int64_t>(std::floor(x - e)), 0);
+  const int64_t last = std::min<int64_t>(static_cast<int64_t>(std::floor(x + e)) + 1, size - 1);
+  for (int64_t i = first; i <= last; ++i) {
+    const double centre = static_cast<double>(i);
+    const double slope = Slope(x, centre);
+    const double slope_error =
+        e > 0.25 ? 2 : std::max(std::abs(Slope(x - e, centre) - slope), std::abs(Slope(x + e, centre) - slope));
+    window->push_back({i, std::max(0.0, 1 - std::abs(x - centre)), e + 2 * arithmetic.unit, slope, slope_error});
+  }
+}
+
+// Pixels that u*n + 0.5 may be truncated to, with the same model of the coordinate's error.
+void DiscreteAxis(const Arithmetic& arithmetic, double u, int64_t size, int64_t height,
+                  std::vector<AxisPixel>* window) {
+  window->clear();
+  if (!std::isfinite(u)) return;
+  const double limit = static_cast<double>(height - 1);
+  const double x = u * static_cast<double>(size) + 0.5;
+  const double e = arithmetic.unit * (std::abs(u * static_cast<double>(size)) + std::abs(x));
+  const auto pixel = [&](double t) { return static_cast<int64_t>(std::clamp(std::trunc(t), 0.0, limit)); };
+  const int64_t first = pixel(x - e);
+  const int64_t last = pixel(x + e);
+  for (int64_t i = first; i <= std::min(last, size - 1); ++i) {
+    window->push_back({i, i == pixel(x) ? 1.0 : 0.0, first == last ? 0.0 : 1.0, 0, 0});
+  }
+}
+
+// A pixel of the window of a sample; errors are absolute.
+struct WindowPixel {
+  int64_t pixel;
+  double coefficient, coefficient_error;
+  double du, du_error;  // d coefficient / du
+  double dv, dv_error;
+};
+
+class Windows {
+ public:
+  Windows(const Problem& problem, const Arithmetic& arithmetic) : problem_(problem), arithmetic_(arithmetic) {}
+
+  const std::vector<WindowPixel>& Of(const Level& level, double u, double v) {
+    if (problem_.sampling == Sampling::kDiscrete) {
+      DiscreteAxis(arithmetic_, u, level.width, level.height, &columns_);
+      DiscreteAxis(arithmetic_, v, level.height, level.height, &rows_);
+      if (!std::isfinite(u)) rows_.clear();
+    } else {
+      BilinearAxis(arithmetic_, u, level.width, &columns_);
+      BilinearAxis(arithmetic_, v, level.height, &rows_);
+    }
+    window_.clear();
+    const double width = static_cast<double>(level.width);
+    const double height = static_cast<double>(level.height);
+    for (const AxisPixel& r : rows_) {
+      for (const AxisPixel& c : columns_) {
+        // Products of two factors that are both off: |ab - a'b'| <= |a| eb + |b| ea + ea eb.
+        window_.push_back({.pixel = level.start + r.index * level.width + c.index,
+                           .coefficient = c.hat * r.hat,
+                           .coefficient_error = c.hat * r.hat_error + r.hat * c.hat_error + c.hat_error * r.hat_error,
+                           .du = width * c.slope * r.hat,
+                           .du_error = width * (std::abs(c.slope) * r.hat_error + c.slope_error * (r.hat + r.hat_error)),
+                           .dv = height * r.slope * c.hat,
+                           .dv_error =
+                               height * (std::abs(r.slope) * c.hat_error + r.slope_error * (c.hat + c.hat_error))});
+      }
+    }
+    return window_;
+  }
+
+ private:
+  const Problem& problem_;
+  Arithmetic arithmetic_;
+  std::vector<AxisPixel> columns_, rows_;
+  std::vector<WindowPixel> window_;
+};
+
+// Bounds of everything that belongs to one batch entry and head.
+class HeadBounds {
+ public:
+  HeadBounds(const Problem& problem, const DoubleInputs& inputs, int64_t b, int64_t m, Expected* expected)
+      : problem_(problem),
+        inputs_(inputs),
+        b_(b),
+        m_(m),
+        expected_(expected),
+        arithmetic_(ArithmeticOf(problem.value_dtype)),
+        windows_(problem, arithmetic_),
+        samples_(problem.SamplesPerQuery()),
+        products_(static_cast<size_t>(problem.value_size * problem.channels), 0.0),
+        counts_(static_cast<size_t>(problem.value_size), 0) {}
+
+  void Compute() {
+    for (int64_t q = 0; q < problem_.num_queries; ++q) {
+      const int64_t row = (b_ * problem_.num_queries + q) * problem_.num_heads + m_;
+      int64_t sample = row * samples_;
+      for (const Level& level : problem_.levels) {
+        for (int64_t point = 0; point < level.points; ++point, ++sample) {
+          const size_t location = static_cast<size_t>(2 * sample);
+          AddSample(windows_.Of(level, inputs_.locations[location], inputs_.locations[location + 1]), level, row,
+                    static_cast<size_t>(sample));
+        }
+      }
+    }
+    FinishGradValue();
+  }
+
+ private:
+  size_t ValueRow(int64_t pixel) const {
+    return static_cast<size_t>(((b_ * problem_.value_size + pixel) * problem_.num_heads + m_) * problem_.channels);
+  }
+
+  void AddSample(const std::vector<WindowPixel>& window, const Level& level, int64_t row, size_t sample) {
+    const double weight = std::abs(inputs_.weights[sample]);
+    const size_t channels = static_cast<size_t>(problem_.channels);
+    const double* grad = inputs_.grad_output.data() + static_cast<size_t>(row) * channels;
+    double* output_bound = expected_->output.bound.data() + static_cast<size_t>(row) * channels;
+    // Forward: 4K products are summed, and each coefficient is a product of weight and two hats: 3 roundings more.
+    const double forward_gamma = arithmetic_.Gamma(static_cast<double>(4 * samples_ + 3));
+    // Dots over D channels, then at most 4 products of up to four factors (weight, side, hat, dot) are summed.
+    const double dot_gamma = arithmetic_.Gamma(static_cast<double>(problem_.channels + 12));
+    const double side = static_cast<double>(std::max(level.width, level.height));
+    double weight_bound = 0;
+    double u_bound = 0;
+    double v_bound = 0;
+    for (const WindowPixel& p : window) {
+      const double coefficient = p.coefficient + p.coefficient_error;
+      const double* value = inputs_.value.data() + ValueRow(p.pixel);
+      double* value_bound = expected_->grad_value.bound.data() + ValueRow(p.pixel);
+      double* products = products_.data() + static_cast<size_t>(p.pixel) * channels;
+      counts_[static_cast<size_t>(p.pixel)] += 1;
+      double dot = 0;
+      for (size_t d = 0; d < channels; ++d) {
+        const double magnitude = std::abs(value[d]);
+        output_bound[d] += weight * (p.coefficient_error + forward_gamma * coefficient) * magnitude;
+        // The coefficient (two products) times the value, and the product itself.
+        output_bound[d] += arithmetic_.tiny * (magnitude + 1);
+        dot += std::abs(grad[d]) * magnitude;
+        value_bound[d] += weight * p.coefficient_error * std::abs(grad[d]) + arithmetic_.tiny * (std::abs(grad[d]) + 1);
+        products[d] += weight * coefficient * std::abs(grad[d]);
+      }
+      // A dot loses up to D halves of `tiny`, is scaled by at most weight * side, and at most 4 more products follow.
+      const double dot_tiny = arithmetic_.tiny * (static_cast<double>(channels) * (1 + weight) * side + dot + 4);
+      weight_bound += (p.coefficient_error + dot_gamma * coefficient) * dot + dot_tiny;
+      u_bound += weight * (p.du_error + dot_gamma * (std::abs(p.du) + p.du_error)) * dot + dot_tiny;
+      v_bound += weight * (p.dv_error + dot_gamma * (std::abs(p.dv) + p.dv_error)) * dot + dot_tiny;
+    }
+    expected_->grad_weights.bound[sample] = weight_bound;
+    if (problem_.sampling == Sampling::kDiscrete) return;  // locations get exact zeros
+    expected_->grad_locations.bound[2 * sample] = u_bound;
+    expected_->grad_locations.bound[2 * sample + 1] = v_bound;
+  }
+
+  // As many products as samples reach the pixel; a kernel may add partial sums, at most one per sample.
+  void FinishGradValue() {
+    for (int64_t pixel = 0; pixel < problem_.value_size; ++pixel) {
+      const double count = static_cast<double>(counts_[static_cast<size_t>(pixel)]);
+      for (int64_t d = 0; d < problem_.channels; ++d) {
+        expected_->grad_value.bound[ValueRow(pixel) + static_cast<size_t>(d)] +=
+            arithmetic_.Gamma(2 * count + 3) * products_[static_cast<size_t>(pixel * problem_.channels + d)];
+      }
+    }
+  }
+
+  const Problem& problem_;
+  const DoubleInputs& inputs_;
+  int64_t b_, m_;
+  Expected* expected_;
+  Arithmetic arithmetic_;
+  Windows windows_;
+  int64_t samples_;
+  std::vector<double> products_;  // sum of |weight * coefficient * grad_output| per pixel and channel
+  std::vector<int64_t> counts_;
+};
+
+struct Work {
+  const Problem& problem;
+  const DoubleInputs& inputs;
+  Expected* expected;
+  int64_t num_tasks;
+};
+
+}  // namespace
+
+void ComputeBounds(const Problem& problem, const DoubleInputs& inputs, const Executor& executor, Expected* expected) {
+  for (ExpectedArray* array :
+       {&expected->output, &expected->grad_value, &expected->grad_locations, &expected->grad_weights}) {
+    array->bound.assign(array->value.size(), 0.0);
+  }
+  const int64_t pairs = problem.batch * problem.num_heads;
+  if (pairs == 0) return;
+  Work work{problem, inputs, expected, std::min<int64_t>(pairs, executor.num_workers)};
+  const auto task = [](void* arg, int i) {
+    const Work& shared = *static_cast<const Work*>(arg);
+    const int64_t heads = shared.problem.num_heads;
+    for (int64_t pair = i; pair < shared.problem.batch * heads; pair += shared.num_tasks) {
+      HeadBounds(shared.problem, shared.inputs, pair / heads, pair % heads, shared.expected).Compute();
+    }
+  };
+  executor.run(executor.context, static_cast<int>(work.num_tasks), task, &work);
+}
+
+}  // namespace xmsda::testing
