@@ -11,13 +11,25 @@ export UBSAN_OPTIONS="print_stacktrace=1"
 export TSAN_OPTIONS="halt_on_error=1"
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-# preset NAME CTEST_ARGUMENT...: configures, builds and tests one preset.
+configure_and_build() {
+  if ! cmake --preset "$1" >"build/$1.log" 2>&1; then
+    cat "build/$1.log"
+    return 1
+  fi
+  cmake --build --preset "$1"
+}
+
 preset() {
-  local name="$1"
-  shift
-  cmake --preset "$name" >"build/$name.log" 2>&1 || { cat "build/$name.log"; return 1; }
-  cmake --build --preset "$name"
-  ctest --preset "$name" "$@"
+  configure_and_build "$1"
+  ctest --preset "$1"
+}
+
+# ThreadSanitizer's shadow memory does not fit every address layout that newer kernels choose at random.
+preset_tsan() {
+  local fixed_layout=()
+  ! setarch "$(uname -m)" -R true 2>/dev/null || fixed_layout=(setarch "$(uname -m)" -R)
+  configure_and_build tsan
+  "${fixed_layout[@]}" ctest --preset tsan
 }
 
 mkdir -p build
@@ -25,8 +37,7 @@ stage "setup" scripts/setup.sh test
 stage "lint" scripts/lint.sh
 stage "C++ under ASan and UBSan (dev)" preset dev
 stage "clang-tidy" scripts/lint.sh --tidy
-# Its shadow memory does not fit the address layouts that newer kernels choose at random.
-stage "C++ threads under TSan (tsan)" setarch "$(uname -m)" -R bash -c "$(declare -f preset); set -e; preset tsan"
+stage "C++ threads under TSan (tsan)" preset_tsan
 stage "fuzzers (fuzz)" preset fuzz
 if [ "$(uname -m)" = x86_64 ]; then
   stage "64-bit Arm under qemu (arm64)" preset arm64
