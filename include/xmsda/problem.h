@@ -1,0 +1,69 @@
+// The sizes, types and options of one multi-scale deformable attention call.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xmsda/status.h"
+
+namespace xmsda {
+
+enum class DType : uint8_t { kF32, kF64, kBF16, kF16 };
+
+// "f32", "f64", "bf16" or "f16".
+const char* DTypeName(DType dtype);
+// Bytes per element.
+size_t DTypeSize(DType dtype);
+
+enum class Sampling : uint8_t {
+  kBilinear,  // bilinear over the four neighbours, zeros outside the level (align_corners=False)
+  kDiscrete,  // RT-DETRv2's nearest pixel: trunc(u*W + 0.5), trunc(v*H + 0.5), both clamped to [0, H-1]
+};
+
+struct Level {
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t start = 0;   // first pixel of the level on the S axis; levels may be permuted or overlap
+  int64_t points = 0;  // samples per query and head on this level
+};
+
+// value[B,S,M,D], locations[B,Q,M,K,2], weights[B,Q,M,K] -> output[B,Q,M*D], where K is the sum of the levels'
+// points: level 0's points come first. With the same number of points P on every level, [..,K,2] is [..,L,P,2].
+struct Problem {
+  int64_t batch = 1;        // B
+  int64_t num_queries = 1;  // Q
+  int64_t num_heads = 1;    // M
+  int64_t channels = 1;     // D, per head
+  int64_t value_size = 0;   // S, pixels of value; at least what the levels use
+  std::vector<Level> levels;
+  DType value_dtype = DType::kF32;     // of value, output, and their gradients
+  DType location_dtype = DType::kF32;  // of locations and weights: kF32 or value_dtype
+  Sampling sampling = Sampling::kBilinear;
+
+  // K, the samples of one query and head.
+  int64_t SamplesPerQuery() const;
+};
+
+// Checks every size, level and type combination. The message names the field at fault.
+//   sizes >= 0 (zero-size problems are valid and give empty or zero results); each level has height, width >= 1,
+//   start >= 0, start + height*width <= value_size, points >= 0; value_size < 2^31 (pixel indices are 32-bit, byte
+//   offsets are 64-bit); location_dtype is value_dtype, or kF32 when value_dtype is kBF16 or kF16.
+Status Validate(const Problem& problem);
+
+// The repro line of a problem, for example
+//   b1_q22223_m8_d32_p4_f32_l100x167,50x84,25x42,13x21
+// b, q, m, d: sizes. p: points, one number for all levels or one per level ("p3,6,3"). Value type f32, f64, bf16 or
+// f16. l: levels as HEIGHTxWIDTH, "@START" when a level does not start where the one before it ends.
+// Optional: s<N> value_size when it is not where the last level ends; "locf32" when the locations are f32 and the
+// value is not ("locf32" is omitted for f32); "discrete".
+std::string ToString(const Problem& problem);
+
+// The inverse of ToString. Fields may come in any order; b, q, m, d, p and the type default to 1, 1, 1, 1, 1 and f32.
+// Locations are f32 when "locf32" is given, else of the value's type. The result has passed Validate.
+Status ParseProblem(std::string_view text, Problem* problem);
+
+}  // namespace xmsda

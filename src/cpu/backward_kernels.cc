@@ -1,0 +1,516 @@
+// Backward pass, SIMD: samples sorted by cell, then one sweep over the cells.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Scattering each sample's gradient to its four pixels needs atomics or an order, and moves 8 rows a sample. Instead,
+// for a chunk of queries of one head:
+//   1. Prepare: each sample's cell (its upper-left pixel) and four corner weights; a histogram of cells; the rows of
+//      grad_output side by side.
+//   2. Sort: counting sort of sample numbers by cell, stable.
+//   3. Sweep: cell by cell, the four rows of value and of its gradient stay in registers while the cell's samples pass:
+//      one row of grad_output a sample, 4 D multiplies for the dots with value, 4 D FMAs for its gradient.
+//   4. Finish: from the four dots of each sample, the gradients of its location and weight, in query order.
+// The sum of a pixel's gradient runs in an order that the chunks and the sort fix, so it has the same bits however the
+// tasks are spread over threads.
+//
+// Cost of the sweep at D = 32, AVX-512: 16 multiplies or FMAs a sample on two ports, 8 cycles, beside 6 loads and 9
+// shuffles and adds that fold four dot products into one vector.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "cpu/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/backward_kernels.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "cpu/rows-inl.h"
+#include "cpu/sampling-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace xmsda::cpu {
+namespace HWY_NAMESPACE {
+
+HWY_INLINE int64_t QueryAt(const BackwardTask& t, int64_t i) {
+  return t.query_order == nullptr ? t.query_begin + i : t.query_order[t.query_begin + i];
+}
+
+template <class Real>
+HWY_INLINE const auto& LevelsOf(const SampleSource& s) {
+  if constexpr (sizeof(Real) == 8) {
+    return *s.levels64;
+  } else {
+    return *s.levels32;
+  }
+}
+
+template <class D, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
+HWY_INLINE hn::Mask<D> FindCells(D d, const SampleSource& s, V u, V v, V width, V height, VI& x, VI& y, V& fx, V& fy) {
+  if (HWY_UNLIKELY(s.sampling == Sampling::kDiscrete)) return DiscreteCells(d, u, v, width, height, x, y, fx, fy);
+  return BilinearCells(d, u, v, width, height, x, y, fx, fy);
+}
+
+// ---- 1. Prepare
+
+// A row of grad_output as Reals, padded with zeros.
+template <class Real>
+HWY_INLINE void ReadGradOutput(const BackwardTask& t, int64_t query, Real* HWY_RESTRICT to) {
+  const uint8_t* from = t.grad_output + query * t.grad_output_query_stride;
+  const auto channels = static_cast<size_t>(t.channels);
+  if constexpr (sizeof(Real) == 8) {
+    LoadConverted<PlainRow<double>>(reinterpret_cast<const double*>(from), channels, to);
+  } else if (t.value_dtype == DType::kF32) {
+    LoadConverted<PlainRow<float>>(reinterpret_cast<const float*>(from), channels, to);
+  } else if (t.value_dtype == DType::kBF16) {
+    LoadConverted<BF16Row>(reinterpret_cast<const BF16*>(from), channels, to);
+  } else {
+    LoadConverted<F16Row>(reinterpret_cast<const F16*>(from), channels, to);
+  }
+  for (int64_t c = t.channels; c < t.padded_channels; ++c) to[c] = 0;
+}
+
+// The first cell of each sample's level, moved so that cell (-1, -1) of the level is the first one.
+template <class Real>
+void FillCellOrigins(const BackwardTask& t, IndexOf<Real>* HWY_RESTRICT origin, int64_t padded) {
+  int64_t i = 0;
+  for (int64_t g = 0; g < t.num_grids; ++g) {
+    const CellGrid& grid = t.grids[g];
+    for (int64_t p = 0; p < grid.points; ++p) {
+      origin[i++] = static_cast<IndexOf<Real>>(grid.first_cell + grid.CellsPerRow() + 1);
+    }
+  }
+  for (; i < padded; ++i) origin[i] = 0;
+}
+
+template <class DI>
+HWY_INLINE void StoreKeys(DI di, hn::Vec<DI> keys, uint32_t* HWY_RESTRICT to) {
+  if constexpr (sizeof(hn::TFromD<DI>) == 4) {
+    hn::StoreU(hn::BitCast(hn::RebindToUnsigned<DI>(), keys), hn::RebindToUnsigned<DI>(), to);
+  } else {
+    HWY_ALIGN int64_t lanes[HWY_MAX_BYTES / sizeof(int64_t)];
+    hn::StoreU(keys, di, lanes);
+    for (size_t i = 0; i < hn::Lanes(di); ++i) to[i] = static_cast<uint32_t>(lanes[i]);
+  }
+}
+
+// Keys, corner weights and the range of keys, of one query.
+template <class D, class Real = hn::TFromD<D>>
+HWY_INLINE void PrepareQuery(D d, const BackwardTask& t, const QuerySamples<Real>& samples, size_t padded,
+                             const IndexOf<Real>* HWY_RESTRICT cell_origin, IndexOf<Real>* HWY_RESTRICT least,
+                             IndexOf<Real>* HWY_RESTRICT greatest, uint32_t* HWY_RESTRICT keys,
+                             Real* HWY_RESTRICT factors) {
+  using V = hn::Vec<D>;
+  using Index = IndexOf<Real>;
+  const hn::RebindToSigned<D> di;
+  const auto& levels = LevelsOf<Real>(t.samples);
+  const V one = hn::Set(d, Real(1));
+  const auto i_one = hn::Set(di, Index(1));
+  const auto outside = hn::Set(di, static_cast<Index>(t.num_cells));
+  for (size_t i = 0; i < padded; i += hn::Lanes(d)) {
+    V u, v, fx, fy;
+    hn::Vec<decltype(di)> x, y;
+    LoadPairs(d, samples.locations + 2 * i, u, v);
+    const V weight = hn::LoadU(d, samples.weights + i);
+    const auto inside = FindCells(d, t.samples, u, v, hn::LoadU(d, levels.width + i), hn::LoadU(d, levels.height + i),
+                                  x, y, fx, fy);
+    const auto i_inside = hn::RebindMask(di, inside);
+    const auto row_cells = hn::Add(hn::LoadU(di, levels.pixels_per_row + i), i_one);
+    const auto cell = hn::Add(hn::LoadU(di, cell_origin + i), hn::Add(x, hn::Mul(y, row_cells)));
+    const auto key = hn::IfThenElse(i_inside, cell, outside);
+    StoreKeys(di, key, keys + i);
+    hn::StoreU(hn::Min(hn::LoadU(di, least + i), key), di, least + i);
+    hn::StoreU(hn::Max(hn::LoadU(di, greatest + i), hn::IfThenElseZero(i_inside, cell)), di, greatest + i);
+
+    const V w1 = hn::Mul(fy, weight);
+    const V w0 = hn::Mul(hn::Sub(one, fy), weight);
+    const V gx = hn::Sub(one, fx);
+    hn::StoreInterleaved4(hn::Mul(w0, gx), hn::Mul(w0, fx), hn::Mul(w1, gx), hn::Mul(w1, fx), d, factors + 4 * i);
+  }
+}
+
+// Returns the padded number of samples of a query.
+template <class D>
+size_t PaddedSamples(D d, const SampleSource& s) {
+  const auto count = static_cast<size_t>(LevelsOf<hn::TFromD<D>>(s).count);
+  return (count + hn::Lanes(d) - 1) / hn::Lanes(d) * hn::Lanes(d);
+}
+
+template <class Real>
+void Prepare(const BackwardTask& t) {
+  using Index = IndexOf<Real>;
+  const hn::ScalableTag<Real> d;
+  const size_t lanes = hn::Lanes(d);
+  const size_t padded = PaddedSamples(d, t.samples);
+  const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
+  const auto row = static_cast<size_t>(t.padded_channels);
+  auto* grad_output = static_cast<Real*>(t.scratch.grad_output);
+  auto* factors = static_cast<Real*>(t.scratch.factors);
+  auto* least = static_cast<Index*>(t.scratch.key_range);
+  auto* greatest = least + padded;
+  auto* origin = greatest + padded;
+  uint32_t* cells = t.scratch.cells;
+  std::memset(cells, 0, static_cast<size_t>(t.num_cells + 1) * sizeof(uint32_t));
+  FillCellOrigins<Real>(t, origin, static_cast<int64_t>(padded));
+  for (size_t i = 0; i < padded; ++i) {
+    least[i] = static_cast<Index>(t.num_cells);
+    greatest[i] = 0;
+  }
+  const int64_t n = t.query_end - t.query_begin;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const int64_t query = QueryAt(t, i);
+    const auto samples =
+        ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, static_cast<Real*>(t.scratch.samples));
+    uint32_t* keys = t.scratch.keys + at * padded;
+    PrepareQuery(d, t, samples, padded, origin, least, greatest, keys, factors + at * padded * 4);
+    ReadGradOutput(t, query, grad_output + at * row);
+    for (size_t k = 0; k < count; ++k) ++cells[keys[k]];
+  }
+}
+
+// ---- 2. Sort
+
+// The cells of one grid that have samples: all in [first, last]. Empty when first > last.
+struct CellRange {
+  int64_t first;
+  int64_t last;
+};
+
+template <class Real>
+CellRange TouchedCells(const BackwardTask& t, const CellGrid& grid, size_t padded) {
+  const auto* least = static_cast<const IndexOf<Real>*>(t.scratch.key_range);
+  const auto* greatest = least + padded;
+  CellRange range{t.num_cells, -1};
+  const int64_t begin = grid.first_sample - t.grids[0].first_sample;
+  for (int64_t k = begin; k < begin + grid.points; ++k) {
+    range.first = HWY_MIN(range.first, int64_t{least[k]});
+    range.last = HWY_MAX(range.last, int64_t{greatest[k]});
+  }
+  return range;
+}
+
+// Afterwards cells[c] is the end of cell c's samples in `order`.
+template <class Real>
+void SortByCell(const BackwardTask& t) {
+  const hn::ScalableTag<Real> d;
+  const size_t padded = PaddedSamples(d, t.samples);
+  const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
+  uint32_t* HWY_RESTRICT cells = t.scratch.cells;
+  uint32_t* HWY_RESTRICT order = t.scratch.order;
+  uint32_t begin = 0;
+  for (int64_t g = 0; g < t.num_grids; ++g) {
+    const CellRange range = TouchedCells<Real>(t, t.grids[g], padded);
+    for (int64_t c = range.first; c <= range.last; ++c) {
+      const uint32_t samples = cells[c];
+      cells[c] = begin;
+      begin += samples;
+    }
+  }
+  cells[t.num_cells] = begin;
+  const auto n = static_cast<size_t>(t.query_end - t.query_begin);
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t* keys = t.scratch.keys + i * padded;
+    for (size_t k = 0; k < count; ++k) order[cells[keys[k]]++] = static_cast<uint32_t>(i << 16 | k);
+  }
+}
+
+// ---- 3. Sweep
+
+// The rows of a cell's four pixels, upper left, upper right, lower left, lower right. Pixels outside the level read
+// zeros and write to a row that nobody reads.
+template <class Real>
+struct CellRows {
+  const Real* value[4];
+  Real* grad[4];
+};
+
+// Each of the four sums of lanes is needed for every sample, so the vectors are folded, by interleaving, into one with
+// blocks of four partial sums; FoldDots adds up the blocks. Where a block does not hold four Reals, the sums themselves
+// are stored. A sample has DotStride Reals.
+template <class D>
+HWY_INLINE size_t DotStride(D d) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (sizeof(hn::TFromD<D>) == 4) return hn::Lanes(d);
+#endif
+  (void)d;
+  return 4;
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void StorePartialDots(D d, V t0, V t1, V t2, V t3, bool first, hn::TFromD<D>* HWY_RESTRICT to) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    const hn::RepartitionToWide<D> dw;
+    const V s01 = hn::Add(hn::InterleaveLower(d, t0, t1), hn::InterleaveUpper(d, t0, t1));
+    const V s23 = hn::Add(hn::InterleaveLower(d, t2, t3), hn::InterleaveUpper(d, t2, t3));
+    const auto a = hn::BitCast(dw, s01);
+    const auto b = hn::BitCast(dw, s23);
+    V sum = hn::Add(hn::BitCast(d, hn::InterleaveLower(dw, a, b)), hn::BitCast(d, hn::InterleaveUpper(dw, a, b)));
+    if (!first) sum = hn::Add(sum, hn::LoadU(d, to));
+    hn::StoreU(sum, d, to);
+    return;
+  }
+#endif
+  const hn::TFromD<D> sums[4] = {hn::GetLane(hn::SumOfLanes(d, t0)), hn::GetLane(hn::SumOfLanes(d, t1)),
+                                 hn::GetLane(hn::SumOfLanes(d, t2)), hn::GetLane(hn::SumOfLanes(d, t3))};
+  for (size_t c = 0; c < 4; ++c) to[c] = first ? sums[c] : to[c] + sums[c];
+}
+
+// The four dots of one sample from its partial sums.
+template <class D>
+HWY_INLINE void FoldDots(D d, const hn::TFromD<D>* HWY_RESTRICT from, hn::TFromD<D>* HWY_RESTRICT to) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    const hn::CappedTag<float, 4> d4;
+    auto sum = hn::LoadU(d4, from);
+    for (size_t i = 4; i < hn::Lanes(d); i += 4) sum = hn::Add(sum, hn::LoadU(d4, from + i));
+    hn::StoreU(sum, d4, to);
+    return;
+  }
+#endif
+  (void)d;
+  for (size_t c = 0; c < 4; ++c) to[c] = from[c];
+}
+
+// Samples of one cell against `kVectors` vectors of channels from `channel` on.
+template <int kVectors, class D, class Real = hn::TFromD<D>>
+HWY_INLINE void SweepTile(D d, const BackwardTask& t, const CellRows<Real>& rows, size_t channel, size_t padded,
+                          const uint32_t* HWY_RESTRICT samples, size_t count) {
+  using V = hn::Vec<D>;
+  const size_t lanes = hn::Lanes(d);
+  const auto row = static_cast<size_t>(t.padded_channels);
+  const Real* HWY_RESTRICT grad_output = static_cast<const Real*>(t.scratch.grad_output) + channel;
+  const Real* HWY_RESTRICT factors = static_cast<const Real*>(t.scratch.factors);
+  Real* HWY_RESTRICT dots = static_cast<Real*>(t.scratch.partial_dots);
+  const size_t second = channel + (kVectors > 1 ? lanes : 0);
+  const V v00 = hn::LoadU(d, rows.value[0] + channel), v01 = hn::LoadU(d, rows.value[0] + second);
+  const V v10 = hn::LoadU(d, rows.value[1] + channel), v11 = hn::LoadU(d, rows.value[1] + second);
+  const V v20 = hn::LoadU(d, rows.value[2] + channel), v21 = hn::LoadU(d, rows.value[2] + second);
+  const V v30 = hn::LoadU(d, rows.value[3] + channel), v31 = hn::LoadU(d, rows.value[3] + second);
+  V a00 = hn::Zero(d), a01 = a00, a10 = a00, a11 = a00, a20 = a00, a21 = a00, a30 = a00, a31 = a00;
+  const size_t dot_stride = DotStride(d);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t query = samples[i] >> 16;
+    const Real* g = grad_output + query * row;
+    const Real* w = factors + (query * padded + (samples[i] & 0xFFFF)) * 4;
+    const V w0 = hn::Set(d, w[0]), w1 = hn::Set(d, w[1]), w2 = hn::Set(d, w[2]), w3 = hn::Set(d, w[3]);
+    const V g0 = hn::LoadU(d, g);
+    V t0 = hn::Mul(g0, v00), t1 = hn::Mul(g0, v10), t2 = hn::Mul(g0, v20), t3 = hn::Mul(g0, v30);
+    a00 = hn::MulAdd(w0, g0, a00);
+    a10 = hn::MulAdd(w1, g0, a10);
+    a20 = hn::MulAdd(w2, g0, a20);
+    a30 = hn::MulAdd(w3, g0, a30);
+    if constexpr (kVectors > 1) {
+      const V g1 = hn::LoadU(d, g + lanes);
+      t0 = hn::MulAdd(g1, v01, t0);
+      t1 = hn::MulAdd(g1, v11, t1);
+      t2 = hn::MulAdd(g1, v21, t2);
+      t3 = hn::MulAdd(g1, v31, t3);
+      a01 = hn::MulAdd(w0, g1, a01);
+      a11 = hn::MulAdd(w1, g1, a11);
+      a21 = hn::MulAdd(w2, g1, a21);
+      a31 = hn::MulAdd(w3, g1, a31);
+    }
+    StorePartialDots(d, t0, t1, t2, t3, channel == 0, dots + i * dot_stride);
+  }
+  const auto add = [&](Real* to, V sum) HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, to), sum), d, to); };
+  add(rows.grad[0] + channel, a00);
+  add(rows.grad[1] + channel, a10);
+  add(rows.grad[2] + channel, a20);
+  add(rows.grad[3] + channel, a30);
+  if constexpr (kVectors > 1) {
+    add(rows.grad[0] + second, a01);
+    add(rows.grad[1] + second, a11);
+    add(rows.grad[2] + second, a21);
+    add(rows.grad[3] + second, a31);
+  }
+}
+
+// All channels of the samples [begin, end) of `order`, which are of one cell.
+template <class D, class Real = hn::TFromD<D>>
+HWY_INLINE void SweepCell(D d, const BackwardTask& t, const CellRows<Real>& rows, size_t padded, uint32_t begin,
+                          uint32_t end) {
+  const size_t lanes = hn::Lanes(d);
+  const auto channels = static_cast<size_t>(t.padded_channels);
+  const size_t dot_stride = DotStride(d);
+  auto* factors = static_cast<Real*>(t.scratch.factors);
+  const auto* dots = static_cast<const Real*>(t.scratch.partial_dots);
+  for (; begin < end; begin += kDotBatch) {
+    const uint32_t* samples = t.scratch.order + begin;
+    const size_t count = HWY_MIN(static_cast<size_t>(end - begin), static_cast<size_t>(kDotBatch));
+    size_t c = 0;
+    for (; c + 2 * lanes <= channels; c += 2 * lanes) SweepTile<2>(d, t, rows, c, padded, samples, count);
+    if (c < channels) SweepTile<1>(d, t, rows, c, padded, samples, count);
+    // The corner weights of these samples have done their work: the dots take their place.
+    for (size_t i = 0; i < count; ++i) {
+      const size_t at = (samples[i] >> 16) * padded + (samples[i] & 0xFFFF);
+      FoldDots(d, dots + i * dot_stride, factors + at * 4);
+    }
+    if (end - begin <= kDotBatch) break;
+  }
+}
+
+template <class Real>
+HWY_INLINE CellRows<Real> RowsOfCell(const BackwardTask& t, const CellGrid& grid, int64_t x, int64_t y) {
+  CellRows<Real> rows;
+  for (int64_t corner = 0; corner < 4; ++corner) {
+    const int64_t px = x + (corner & 1);
+    const int64_t py = y + (corner >> 1);
+    const bool inside = px >= 0 && px < grid.width && py >= 0 && py < grid.height;
+    const int64_t pixel = grid.start + py * grid.width + px;
+    rows.value[corner] = static_cast<const Real*>(t.scratch.zero_row);
+    rows.grad[corner] = static_cast<Real*>(t.scratch.sink_row);
+    if (inside) {
+      rows.value[corner] = reinterpret_cast<const Real*>(t.value + pixel * t.value_pixel_stride);
+      rows.grad[corner] = reinterpret_cast<Real*>(t.grad_value + pixel * t.grad_value_pixel_stride);
+    }
+  }
+  return rows;
+}
+
+template <class Real>
+void Sweep(const BackwardTask& t) {
+  const hn::ScalableTag<Real> d;
+  const size_t padded = PaddedSamples(d, t.samples);
+  const uint32_t* cells = t.scratch.cells;
+  uint32_t begin = 0;
+  for (int64_t g = 0; g < t.num_grids; ++g) {
+    const CellGrid& grid = t.grids[g];
+    const CellRange range = TouchedCells<Real>(t, grid, padded);
+    if (range.first > range.last) continue;
+    int64_t y = (range.first - grid.first_cell) / grid.CellsPerRow() - 1;
+    int64_t x = (range.first - grid.first_cell) % grid.CellsPerRow() - 1;
+    for (int64_t c = range.first; c <= range.last; ++c) {
+      const uint32_t end = cells[c];
+      if (begin != end) {
+        SweepCell(d, t, RowsOfCell<Real>(t, grid, x, y), padded, begin, end);
+        begin = end;
+      }
+      if (++x == grid.width) {
+        x = -1;
+        ++y;
+      }
+    }
+  }
+}
+
+// ---- 4. Finish
+
+template <class Real>
+HWY_INLINE void StoreGradients(DType dtype, const Real* HWY_RESTRICT from, size_t count, uint8_t* to) {
+  if constexpr (sizeof(Real) == 8) {
+    std::memcpy(to, from, count * sizeof(Real));
+  } else if (dtype == DType::kF32) {
+    std::memcpy(to, from, count * sizeof(Real));
+  } else if (dtype == DType::kBF16) {
+    StoreConverted<BF16Row>(from, count, reinterpret_cast<BF16*>(to));
+  } else {
+    StoreConverted<F16Row>(from, count, reinterpret_cast<F16*>(to));
+  }
+}
+
+// Gradients of N samples from their dots d00, d01, d10, d11 with grad_output:
+//   weight: the bilinear mean of the dots;  u: weight * W * d(mean)/dx;  v: weight * H * d(mean)/dy.
+template <class D, class Real = hn::TFromD<D>>
+HWY_INLINE void FinishSamples(D d, const BackwardTask& t, const QuerySamples<Real>& samples, size_t i,
+                              const Real* HWY_RESTRICT dots, Real* HWY_RESTRICT grad_locations,
+                              Real* HWY_RESTRICT grad_weights) {
+  using V = hn::Vec<D>;
+  const hn::RebindToSigned<D> di;
+  const auto& levels = LevelsOf<Real>(t.samples);
+  V u, v, fx, fy, d00, d01, d10, d11;
+  hn::Vec<decltype(di)> x, y;
+  LoadPairs(d, samples.locations + 2 * i, u, v);
+  const V weight = hn::LoadU(d, samples.weights + i);
+  const V width = hn::LoadU(d, levels.width + i);
+  const V height = hn::LoadU(d, levels.height + i);
+  const auto inside = FindCells(d, t.samples, u, v, width, height, x, y, fx, fy);
+  hn::LoadInterleaved4(d, dots + 4 * i, d00, d01, d10, d11);
+  if (HWY_UNLIKELY(t.samples.sampling == Sampling::kDiscrete)) {
+    hn::StoreU(hn::IfThenElseZero(inside, d00), d, grad_weights + i);
+    StorePairs(d, hn::Zero(d), hn::Zero(d), grad_locations + 2 * i);
+    return;
+  }
+  const V top = hn::Sub(d01, d00);
+  const V bottom = hn::Sub(d11, d10);
+  const V mean_top = hn::MulAdd(fx, top, d00);
+  const V mean_bottom = hn::MulAdd(fx, bottom, d10);
+  const V dx = hn::MulAdd(fy, hn::Sub(bottom, top), top);
+  const V dy = hn::Sub(mean_bottom, mean_top);
+  hn::StoreU(hn::IfThenElseZero(inside, hn::MulAdd(fy, dy, mean_top)), d, grad_weights + i);
+  StorePairs(d, hn::IfThenElseZero(inside, hn::Mul(dx, hn::Mul(weight, width))),
+             hn::IfThenElseZero(inside, hn::Mul(dy, hn::Mul(weight, height))), grad_locations + 2 * i);
+}
+
+template <class Real>
+void Finish(const BackwardTask& t) {
+  const hn::ScalableTag<Real> d;
+  const size_t lanes = hn::Lanes(d);
+  const size_t padded = PaddedSamples(d, t.samples);
+  const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
+  auto* copy = static_cast<Real*>(t.scratch.samples);
+  const auto* factors = static_cast<const Real*>(t.scratch.factors);
+  const bool in_place = count == padded && t.samples.dtype == (sizeof(Real) == 8 ? DType::kF64 : DType::kF32);
+  const int64_t n = t.query_end - t.query_begin;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t query = QueryAt(t, i);
+    const auto samples = ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, copy);
+    const Real* dots = factors + static_cast<size_t>(i) * padded * 4;
+    uint8_t* to_locations = t.grad_locations + query * t.grad_location_query_stride;
+    uint8_t* to_weights = t.grad_weights + query * t.grad_weight_query_stride;
+    Real* grad_locations = in_place ? reinterpret_cast<Real*>(to_locations) : copy + 3 * padded;
+    Real* grad_weights = in_place ? reinterpret_cast<Real*>(to_weights) : copy + 5 * padded;
+    for (size_t k = 0; k < padded; k += lanes) {
+      FinishSamples(d, t, samples, k, dots, grad_locations, grad_weights);
+    }
+    if (!in_place) {
+      StoreGradients(t.samples.dtype, grad_locations, 2 * count, to_locations);
+      StoreGradients(t.samples.dtype, grad_weights, count, to_weights);
+    }
+  }
+}
+
+// ---- A task
+
+template <class Real>
+void BackwardChunk(const BackwardTask& t) {
+  if (t.ran_target != nullptr) *t.ran_target = kTarget;
+  Prepare<Real>(t);
+  SortByCell<Real>(t);
+  Sweep<Real>(t);
+  Finish<Real>(t);
+}
+
+template <class Real>
+void AddRows(const Real* HWY_RESTRICT from, int64_t count, Real* HWY_RESTRICT to) {
+  const hn::ScalableTag<Real> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::Add(hn::LoadU(d, to + i), hn::LoadU(d, from + i)), d, to + i);
+  for (; i < count; ++i) to[i] += from[i];
+}
+
+bool FillBackward(Kernels* kernels) {
+  kernels->backward32 = &BackwardChunk<float>;
+  kernels->backward64 = &BackwardChunk<double>;
+  kernels->add32 = &AddRows<float>;
+  kernels->add64 = &AddRows<double>;
+  return true;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace xmsda::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "cpu/for_target.h"
+
+namespace xmsda::cpu {
+
+bool FillBackward(Target target, Kernels* kernels) { XMSDA_RETURN_FOR_TARGET(target, false, FillBackward, kernels) }
+
+}  // namespace xmsda::cpu
+#endif  // HWY_ONCE

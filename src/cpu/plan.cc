@@ -1,0 +1,117 @@
+// Decisions and memory that a call makes before it starts: how value is read, level constants, workspace layout.
+// SPDX-License-Identifier: Apache-2.0
+#include "cpu/plan.h"
+
+#include <algorithm>
+#include <string>
+
+namespace xmsda::cpu {
+namespace {
+
+template <class Real, class Index>
+LevelConstants<Real, Index> TakeLevels(const Problem& problem, int64_t padded, int64_t slack, bool fill, Arena& arena) {
+  // A task may start at any sample and read whole vectors from there.
+  const int64_t entries = padded + slack;
+  Real* width = arena.Take<Real>(entries);
+  Real* height = arena.Take<Real>(entries);
+  Index* columns = arena.Take<Index>(entries);
+  Index* start = arena.Take<Index>(entries);
+  if (fill) {
+    int64_t k = 0;
+    for (const Level& level : problem.levels) {
+      for (int64_t p = 0; p < level.points; ++p, ++k) {
+        width[k] = static_cast<Real>(level.width);
+        height[k] = static_cast<Real>(level.height);
+        columns[k] = static_cast<Index>(level.width);
+        start[k] = static_cast<Index>(level.start);
+      }
+    }
+    for (; k < entries; ++k) {
+      width[k] = height[k] = 1;
+      columns[k] = 1;
+      start[k] = 0;
+    }
+  }
+  return {problem.SamplesPerQuery(), padded, width, height, columns, start};
+}
+
+}  // namespace
+
+LevelTables TakeLevelTables(const Problem& problem, const Kernels& kernels, Arena& arena) {
+  LevelTables tables;
+  const auto lanes = static_cast<int64_t>(kernels.vector_bytes / sizeof(float));
+  tables.padded = RoundUp(problem.SamplesPerQuery(), lanes);
+  if (problem.value_dtype == DType::kF64) {
+    tables.levels64 = TakeLevels<double, int64_t>(problem, tables.padded, lanes, !arena.counting(), arena);
+  } else {
+    tables.levels32 = TakeLevels<float, int32_t>(problem, tables.padded, lanes, !arena.counting(), arena);
+  }
+  return tables;
+}
+
+bool QueriesArePixels(const Problem& problem) {
+  int64_t next = 0;
+  for (const Level& level : problem.levels) {
+    if (level.start != next) return false;
+    next += level.height * level.width;
+  }
+  return next == problem.num_queries && next == problem.value_size;
+}
+
+void TileOrder(const Problem& problem, int64_t tile, int32_t* order) {
+  int64_t rows = 1, columns = 1;
+  for (const Level& level : problem.levels) {
+    rows = std::max(rows, (level.height + tile - 1) / tile);
+    columns = std::max(columns, (level.width + tile - 1) / tile);
+  }
+  // Pixel i of n belongs to tile floor((i + 0.5) / n * tiles); the first of tile t is the smallest i with
+  // (2 i + 1) * tiles >= 2 n t.
+  const auto first = [](int64_t t, int64_t n, int64_t tiles) {
+    const int64_t numerator = 2 * n * t - tiles;
+    return numerator <= 0 ? 0 : std::min(n, (numerator + 2 * tiles - 1) / (2 * tiles));
+  };
+  for (int64_t ty = 0; ty < rows; ++ty) {
+    for (int64_t tx = 0; tx < columns; ++tx) {
+      for (const Level& level : problem.levels) {
+        const int64_t x_end = first(tx + 1, level.width, columns);
+        const int64_t y_end = first(ty + 1, level.height, rows);
+        for (int64_t y = first(ty, level.height, rows); y < y_end; ++y) {
+          for (int64_t x = first(tx, level.width, columns); x < x_end; ++x) {
+            *order++ = static_cast<int32_t>(level.start + y * level.width + x);
+          }
+        }
+      }
+    }
+  }
+}
+
+Status CheckLimits(const Problem& problem) {
+  if (problem.SamplesPerQuery() <= kMaxSamples) return {};
+  return Status::Unsupported("levels: expected at most " + std::to_string(kMaxSamples) +
+                             " points in all on the CPU, got " + std::to_string(problem.SamplesPerQuery()));
+}
+
+Status TargetNotRunnable(Target target) {
+  std::string runnable;
+  for (Target t : RunnableTargets()) runnable += std::string(runnable.empty() ? "" : ", ") + TargetName(t);
+  return Status::Unsupported("target: expected one that this build contains and this machine runs (" + runnable +
+                             "), got " + TargetName(target));
+}
+
+SampleSource MakeSampleSource(const Problem& problem, const Inputs& inputs, const LevelTables& tables, int64_t b) {
+  const auto element = static_cast<int64_t>(DTypeSize(problem.location_dtype));
+  SampleSource s;
+  s.locations = static_cast<const uint8_t*>(inputs.locations) + b * inputs.location_strides.batch * element;
+  s.weights = static_cast<const uint8_t*>(inputs.weights) + b * inputs.weight_strides.batch * element;
+  s.location_query_stride = inputs.location_strides.query;
+  s.location_head_stride = inputs.location_strides.head;
+  s.weight_query_stride = inputs.weight_strides.query;
+  s.weight_head_stride = inputs.weight_strides.head;
+  s.dtype = problem.location_dtype;
+  s.sampling = problem.sampling;
+  s.levels32 = &tables.levels32;
+  s.levels64 = &tables.levels64;
+  return s;
+}
+
+}  // namespace xmsda::cpu

@@ -1,0 +1,143 @@
+// Where samples fall: coordinates, cells and bilinear factors of a vector of samples, shared by both passes.
+// SPDX-License-Identifier: Apache-2.0
+
+// Highway's per-target include guard: this file is compiled once for every target.
+#if defined(XMSDA_CPU_SAMPLING_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef XMSDA_CPU_SAMPLING_INL_H_
+#undef XMSDA_CPU_SAMPLING_INL_H_
+#else
+#define XMSDA_CPU_SAMPLING_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "cpu/kernels.h"
+#include "cpu/rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace xmsda::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class Real>
+using IndexOf = std::conditional_t<sizeof(Real) == 8, int64_t, int32_t>;
+
+// (u, v) pairs of N samples, split.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void LoadPairs(D d, const hn::TFromD<D>* HWY_RESTRICT p, V& u, V& v) {
+#if HWY_TARGET == HWY_SCALAR
+  u = hn::LoadU(d, p);
+  v = hn::LoadU(d, p + 1);
+#else
+  const V lo = hn::LoadU(d, p);
+  const V hi = hn::LoadU(d, p + hn::Lanes(d));
+  u = hn::ConcatEven(d, hi, lo);
+  v = hn::ConcatOdd(d, hi, lo);
+#endif
+}
+
+template <class D>
+HWY_INLINE void StorePairs(D d, hn::Vec<D> u, hn::Vec<D> v, hn::TFromD<D>* HWY_RESTRICT p) {
+#if HWY_TARGET == HWY_SCALAR
+  hn::StoreU(u, d, p);
+  hn::StoreU(v, d, p + 1);
+#else
+  hn::StoreInterleaved2(u, v, d, p);
+#endif
+}
+
+// One query's samples as Real arrays that may be read up to a whole vector past the last sample.
+template <class Real>
+struct QuerySamples {
+  const Real* locations;
+  const Real* weights;
+};
+
+// Reads the samples of (query, head) in place when their type is Real and `count` fills whole vectors, else through
+// `copy` (3 * padded Reals).
+template <class Real>
+HWY_INLINE QuerySamples<Real> ReadSamples(const SampleSource& s, int64_t query, int64_t head, int64_t count,
+                                          size_t lanes, Real* HWY_RESTRICT copy) {
+  const int64_t loc = query * s.location_query_stride + head * s.location_head_stride;
+  const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
+  const size_t n = static_cast<size_t>(count);
+  const size_t padded = (n + lanes - 1) / lanes * lanes;
+  const bool same = s.dtype == (sizeof(Real) == 8 ? DType::kF64 : DType::kF32);
+  if (same && padded == n) {
+    return {static_cast<const Real*>(s.locations) + loc, static_cast<const Real*>(s.weights) + wgt};
+  }
+  Real* weights = copy + 2 * padded;
+  if (same) {
+    std::memcpy(copy, static_cast<const Real*>(s.locations) + loc, 2 * n * sizeof(Real));
+    std::memcpy(weights, static_cast<const Real*>(s.weights) + wgt, n * sizeof(Real));
+  } else if constexpr (sizeof(Real) == sizeof(float)) {
+    if (s.dtype == DType::kBF16) {
+      LoadConverted<BF16Row>(static_cast<const BF16*>(s.locations) + loc, 2 * n, copy);
+      LoadConverted<BF16Row>(static_cast<const BF16*>(s.weights) + wgt, n, weights);
+    } else {
+      LoadConverted<F16Row>(static_cast<const F16*>(s.locations) + loc, 2 * n, copy);
+      LoadConverted<F16Row>(static_cast<const F16*>(s.weights) + wgt, n, weights);
+    }
+  }
+  // NaN locations are inside no level.
+  for (size_t i = 2 * n; i < 2 * padded; ++i) copy[i] = std::numeric_limits<Real>::quiet_NaN();
+  for (size_t i = n; i < padded; ++i) weights[i] = 0;
+  return {copy, weights};
+}
+
+// The cell [x, x+1) x [y, y+1) that each sample falls into and its offset (fx, fy) in it; returns which samples are
+// inside (-1, W) x (-1, H). The others, also those that are not finite, get cell (0, 0) and offset (0, 0), so that
+// every conversion to integer is in range.
+template <class D, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
+HWY_INLINE hn::Mask<D> BilinearCells(D d, V u, V v, V width, V height, VI& cell_x, VI& cell_y, V& fx, V& fy) {
+  using Real = hn::TFromD<D>;
+  const hn::RebindToSigned<D> di;
+  const V half = hn::Set(d, Real(0.5));
+  const V minus_one = hn::Set(d, Real(-1));
+  V x = hn::MulSub(u, width, half);
+  V y = hn::MulSub(v, height, half);
+  // Comparisons with NaN are false.
+  const auto in_x = hn::And(hn::Gt(x, minus_one), hn::Lt(x, width));
+  const auto in_y = hn::And(hn::Gt(y, minus_one), hn::Lt(y, height));
+  const auto inside = hn::And(in_x, in_y);
+  x = hn::IfThenElseZero(inside, x);
+  y = hn::IfThenElseZero(inside, y);
+  const V x0 = hn::Floor(x);
+  const V y0 = hn::Floor(y);
+  fx = hn::Sub(x, x0);
+  fy = hn::Sub(y, y0);
+  cell_x = hn::ConvertTo(di, x0);
+  cell_y = hn::ConvertTo(di, y0);
+  return inside;
+}
+
+// RT-DETRv2's nearest pixel, written as a cell with offset (0, 0): trunc(u*W + 0.5), trunc(v*H + 0.5), both clamped to
+// [0, H - 1] as that model does, also where W differs from H. A column past the level is not inside.
+template <class D, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
+HWY_INLINE hn::Mask<D> DiscreteCells(D d, V u, V v, V width, V height, VI& cell_x, VI& cell_y, V& fx, V& fy) {
+  using Real = hn::TFromD<D>;
+  const hn::RebindToSigned<D> di;
+  const V half = hn::Set(d, Real(0.5));
+  const V zero = hn::Zero(d);
+  const V last = hn::Sub(height, hn::Set(d, Real(1)));
+  const auto finite = hn::And(hn::IsFinite(u), hn::IsFinite(v));
+  // The product may overflow to infinity; the clamp brings it back.
+  const V x = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, u), width, half), zero), last));
+  const V y = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, v), height, half), zero), last));
+  const auto inside = hn::And(finite, hn::Lt(x, width));
+  cell_x = hn::ConvertTo(di, hn::IfThenElseZero(inside, x));
+  cell_y = hn::ConvertTo(di, hn::IfThenElseZero(inside, y));
+  fx = zero;
+  fy = zero;
+  return inside;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace xmsda::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
