@@ -53,6 +53,9 @@ HWY_INLINE hn::Mask<D> FindCells(D d, const SampleSource& s, V u, V v, V width, 
   return BilinearCells(d, u, v, width, height, x, y, fx, fy);
 }
 
+// Queries ahead whose inputs are prefetched: their rows lie M*D elements apart, in tile order.
+constexpr int64_t kPrefetchDistance = 12;
+
 // ---- 1. Prepare
 
 // A row of grad_output as Reals, padded with zeros.
@@ -146,6 +149,7 @@ void Prepare(const BackwardTask& t) {
   const size_t padded = PaddedSamples(d, t.samples);
   const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
   const auto row = static_cast<size_t>(t.padded_channels);
+  const size_t row_bytes = static_cast<size_t>(t.channels) * DTypeSize(t.value_dtype);
   auto* grad_output = static_cast<Real*>(t.scratch.grad_output);
   auto* factors = static_cast<Real*>(t.scratch.factors);
   auto* least = static_cast<Index*>(t.scratch.key_range);
@@ -162,6 +166,11 @@ void Prepare(const BackwardTask& t) {
   for (int64_t i = 0; i < n; ++i) {
     const auto at = static_cast<size_t>(i);
     const int64_t query = QueryAt(t, i);
+    if (i + kPrefetchDistance < n) {
+      const int64_t later = QueryAt(t, i + kPrefetchDistance);
+      PrefetchSamples(t.samples, later, t.head, static_cast<int64_t>(count));
+      PrefetchBytes(t.grad_output + later * t.grad_output_query_stride, row_bytes);
+    }
     const auto samples =
         ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, static_cast<Real*>(t.scratch.samples));
     uint32_t* keys = t.scratch.keys + at * padded;
@@ -457,6 +466,9 @@ void Finish(const BackwardTask& t) {
   const int64_t n = t.query_end - t.query_begin;
   for (int64_t i = 0; i < n; ++i) {
     const int64_t query = QueryAt(t, i);
+    if (i + kPrefetchDistance < n) {
+      PrefetchSamples(t.samples, QueryAt(t, i + kPrefetchDistance), t.head, static_cast<int64_t>(count));
+    }
     const auto samples = ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, copy);
     const Real* dots = factors + static_cast<size_t>(i) * padded * 4;
     uint8_t* to_locations = t.grad_locations + query * t.grad_location_query_stride;

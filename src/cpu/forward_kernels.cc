@@ -200,6 +200,10 @@ size_t ForwardScratchSize(int64_t padded_samples) {
   return static_cast<size_t>(kQueryBlock) * 2 * list + RoundUp(3 * padded * sizeof(double), 64) + 64;
 }
 
+HWY_INLINE int64_t QueryAt(const ForwardTask& t, int64_t i) {
+  return t.query_order == nullptr ? i : t.query_order[i];
+}
+
 template <class Row, class LC, class Real = typename Row::Real>
 void ForwardRows(const ForwardTask& t, const LC& levels, size_t element_size) {
   using Index = IndexOf<Real>;
@@ -226,13 +230,16 @@ void ForwardRows(const ForwardTask& t, const LC& levels, size_t element_size) {
     const int64_t n = HWY_MIN(kQueryBlock, t.query_end - block);
     for (int64_t head = t.head_begin; head < t.head_end; ++head) {
       for (int64_t k = 0; k < n; ++k) {
-        const int64_t query = t.query_order == nullptr ? block + k : t.query_order[block + k];
+        const int64_t query = QueryAt(t, block + k);
+        if (block + kQueryBlock + k < t.query_end) {
+          PrefetchSamples(t.samples, QueryAt(t, block + kQueryBlock + k), head, levels.count);
+        }
         const auto samples = ReadSamples<Real>(t.samples, query, head, levels.count, lanes, copy);
         ListCorners(d, levels, discrete, samples, corners[k]);
       }
       const uint8_t* base = t.value.data + head * t.value.head_stride;
       for (int64_t k = 0; k < n; ++k) {
-        const int64_t query = t.query_order == nullptr ? block + k : t.query_order[block + k];
+        const int64_t query = QueryAt(t, block + k);
         uint8_t* out = t.output + query * t.output_query_stride + head * t.output_head_stride;
         AccumulateChannels<Row>(base, t.value.pixel_stride, corners[k], vectors, lanes * element_size, row_bytes, out);
       }

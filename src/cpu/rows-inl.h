@@ -52,7 +52,7 @@ struct PlainRow {  // f32, f64
 
 // bf16 bits of float lanes, in the upper half of each lane: round to nearest even, NaN stays NaN.
 template <class D, class VU = hn::Vec<hn::RebindToUnsigned<D>>>
-HWY_INLINE VU RoundToBF16(D d, hn::Vec<D> v) {
+HWY_INLINE VU RoundToBF16(D /*d*/, hn::Vec<D> v) {
   const hn::RebindToUnsigned<D> du;
   const VU bits = hn::BitCast(du, v);
   const VU odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));

@@ -9,6 +9,7 @@
 #define XMSDA_CPU_SAMPLING_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstring>
@@ -87,6 +88,21 @@ HWY_INLINE QuerySamples<Real> ReadSamples(const SampleSource& s, int64_t query, 
   for (size_t i = 2 * n; i < 2 * padded; ++i) copy[i] = std::numeric_limits<Real>::quiet_NaN();
   for (size_t i = n; i < padded; ++i) weights[i] = 0;
   return {copy, weights};
+}
+
+// Asks for every line (64 bytes) of [p, p + bytes).
+HWY_INLINE void PrefetchBytes(const void* p, size_t bytes) {
+  const auto* from = static_cast<const uint8_t*>(p);
+  for (size_t i = 0; i < bytes; i += 64) hwy::Prefetch(from + i);
+}
+
+// Samples of one head are a query stride apart (4 KiB and more between tiles), which hardware does not foresee.
+HWY_INLINE void PrefetchSamples(const SampleSource& s, int64_t query, int64_t head, int64_t count) {
+  const auto element = static_cast<int64_t>(DTypeSize(s.dtype));
+  const int64_t loc = query * s.location_query_stride + head * s.location_head_stride;
+  const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
+  PrefetchBytes(static_cast<const uint8_t*>(s.locations) + loc * element, static_cast<size_t>(2 * count * element));
+  PrefetchBytes(static_cast<const uint8_t*>(s.weights) + wgt * element, static_cast<size_t>(count * element));
 }
 
 // The cell [x, x+1) x [y, y+1) that each sample falls into and its offset (fx, fy) in it; returns which samples are
