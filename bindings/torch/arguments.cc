@@ -12,11 +12,17 @@ namespace {
 
 using torch::headeronly::ScalarType;
 
-std::string ShapeText(const Tensor& tensor) {
+std::string ShapeText(torch::headeronly::IntHeaderOnlyArrayRef shape) {
   std::string text = "[";
-  for (int64_t i = 0; i < tensor.dim(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(tensor.size(i));
-  return text + "]";
+  for (const int64_t size : shape) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(size);
+  }
+  text += ']';
+  return text;
 }
+
+std::string ShapeText(const Tensor& tensor) { return ShapeText(tensor.sizes()); }
 
 std::string DTypeText(const Tensor& tensor) {
   switch (tensor.scalar_type()) {
@@ -57,15 +63,15 @@ bool ReadDType(const Tensor& tensor, DType* dtype) {
 }
 
 void CheckOnCpu(const char* name, const Tensor& tensor) {
+  // Python's None arrives as an undefined tensor. Not std::invalid_argument: the Python package makes it a TypeError.
+  if (!tensor.defined()) throw std::runtime_error(std::string(name) + ": expected a tensor, got None");
   if (!tensor.is_cpu()) FailArgument(name, "a tensor on the CPU", "one on another device");
 }
 
 void CheckShape(const char* name, const Tensor& tensor, const std::vector<int64_t>& shape, const char* meaning) {
   const torch::headeronly::IntHeaderOnlyArrayRef sizes = tensor.sizes();
   if (sizes.size() == shape.size() && std::equal(shape.begin(), shape.end(), sizes.begin())) return;
-  std::string expected = std::string(meaning) + " = [";
-  for (size_t i = 0; i < shape.size(); ++i) expected += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  FailArgument(name, expected + "]", ShapeText(tensor));
+  FailArgument(name, meaning + (" = " + ShapeText(shape)), ShapeText(tensor));
 }
 
 // Element access for the few integers of the level metadata, of either width and any stride.
@@ -73,7 +79,6 @@ class IntReader {
  public:
   IntReader(const char* name, const Tensor& tensor)
       : data_(tensor.const_data_ptr()), is_64_bit_(tensor.scalar_type() == ScalarType::Long) {
-    CheckOnCpu(name, tensor);
     if (!is_64_bit_ && tensor.scalar_type() != ScalarType::Int) {
       FailArgument(name, "int64 or int32", DTypeText(tensor));
     }
@@ -91,6 +96,7 @@ std::string LevelName(const char* name, int64_t level) { return std::string(name
 
 void ReadLevels(const TensorArguments& arguments, Problem* problem) {
   const Tensor& shapes = arguments.spatial_shapes;
+  CheckOnCpu("spatial_shapes", shapes);
   if (shapes.dim() != 2 || shapes.size(1) != 2) FailArgument("spatial_shapes", "[L, 2]", ShapeText(shapes));
   const int64_t num_levels = shapes.size(0);
   const IntReader sides("spatial_shapes", shapes);
@@ -99,6 +105,7 @@ void ReadLevels(const TensorArguments& arguments, Problem* problem) {
   std::optional<IntReader> starts;
   int64_t start_stride = 0;
   if (arguments.level_start_index.has_value()) {
+    CheckOnCpu("level_start_index", *arguments.level_start_index);
     CheckShape("level_start_index", *arguments.level_start_index, {num_levels}, "[L]");
     starts.emplace("level_start_index", *arguments.level_start_index);
     start_stride = arguments.level_start_index->stride(0);

@@ -95,7 +95,10 @@ std::tuple<Tensor, Tensor, Tensor> BackwardOp(const Tensor& value, const Tensor&
 
 std::string TargetsOp() {
   std::string names;
-  for (const Target target : RunnableTargets()) names += (names.empty() ? "" : ",") + std::string(TargetName(target));
+  for (const Target target : RunnableTargets()) {
+    if (!names.empty()) names += ',';
+    names += TargetName(target);
+  }
   return names;
 }
 

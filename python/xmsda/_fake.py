@@ -35,6 +35,10 @@ def _check_arguments(
         _check_shape("level_start_index", level_start_index, [num_levels], "[L]")
     for name, tensor in (("sampling_locations", sampling_locations), ("attention_weights", attention_weights)):
         _check(tensor.device == value.device, name, f"value's device {value.device}", tensor.device)
+    # Level metadata may stay on the CPU beside meta tensors: models compute with it.
+    for name, levels in (("spatial_shapes", spatial_shapes), ("level_start_index", level_start_index)):
+        if levels is not None and levels.device.type != "cpu":
+            _check(levels.device == value.device, name, f"value's device {value.device}", levels.device)
     _check_samples(value, num_levels, sampling_locations, attention_weights, points)
     half = value.dtype in (torch.bfloat16, torch.float16)
     dtypes = (value.dtype, torch.float32) if half else (value.dtype,)
@@ -47,9 +51,7 @@ def _check_arguments(
     )
 
 
-def _check_samples(
-    value: Tensor, num_levels: int, locations: Tensor, weights: Tensor, points: list[int]
-) -> None:
+def _check_samples(value: Tensor, num_levels: int, locations: Tensor, weights: Tensor, points: list[int]) -> None:
     batch, _, num_heads, _ = value.shape
     if locations.dim() == 6:
         axes = [batch, locations.shape[1], num_heads, num_levels, locations.shape[4]]

@@ -116,6 +116,5 @@ class MSDeformAttn(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return (
-            f"d_model={self.d_model}, n_levels={self.n_levels}, n_heads={self.n_heads}, n_points={self.n_points}"
-        )
+        """Sizes, for print."""
+        return f"d_model={self.d_model}, n_levels={self.n_levels}, n_heads={self.n_heads}, n_points={self.n_points}"

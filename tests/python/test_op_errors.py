@@ -1,0 +1,234 @@
+"""Bad arguments: one exception that names the argument, what was expected and what came.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from problems import Call, Case, make_call
+from xmsda import ms_deform_attn
+
+Change = Callable[[Call], Any]
+
+
+def change(**fields: Any) -> Change:
+    """Replace fields by values, or by what functions make of them."""
+
+    def apply(call: Call) -> None:
+        for name, new in fields.items():
+            setattr(call, name, new(getattr(call, name)) if callable(new) else new)
+
+    return apply
+
+
+def shapes(*pairs: tuple[Any, ...]) -> Change:
+    return change(spatial_shapes=torch.tensor(pairs))
+
+
+def starts(*numbers: Any) -> Change:
+    return change(level_start_index=torch.tensor(numbers))
+
+
+def options(**new: Any) -> Change:
+    return change(options=new)
+
+
+def all_of(*changes: Change) -> Change:
+    def apply(call: Call) -> None:
+        for one in changes:
+            one(call)
+
+    return apply
+
+
+def flat_samples(call: Call) -> None:
+    call.sampling_locations = call.sampling_locations.flatten(3, 4)
+    call.attention_weights = call.attention_weights.flatten(3)
+
+
+BAD: dict[str, tuple[Change, type[Exception], str]] = {
+    "value rank": (change(value=lambda t: t[0]), ValueError, r"value: expected \[B, S, M, D\], got \[30, 2, 2\]"),
+    "value dtype": (
+        change(value=lambda t: t.int()),
+        ValueError,
+        "value: expected float32, float64, bfloat16 or float16, got int32",
+    ),
+    "value type": (change(value=lambda t: t.numpy()), TypeError, "value: expected a tensor, got ndarray"),
+    "value sparse": (
+        change(value=lambda t: t.to_sparse()),
+        ValueError,
+        "value: expected a dense tensor on the CPU, got torch.sparse_coo on cpu",
+    ),
+    "value complex": (change(value=lambda t: t.to(torch.complex64)), ValueError, "value: expected .* got ComplexFloat"),
+    "locations rank": (
+        change(sampling_locations=lambda t: t.flatten(3, 4)),
+        ValueError,
+        r"sampling_locations: expected \[B, Q, M, L, P, 2\], or \[B, Q, M, K, 2\] with points_per_level, got "
+        r"\[1, 2, 2, 4, 2\]",
+    ),
+    "locations batch": (
+        change(sampling_locations=lambda t: t.repeat(2, 1, 1, 1, 1, 1)),
+        ValueError,
+        r"sampling_locations: expected \[B, Q, M, L, P, 2\] = \[1, 2, 2, 2, 2, 2\], got \[2, 2, 2, 2, 2, 2\]",
+    ),
+    "locations heads": (change(sampling_locations=lambda t: t[:, :, :1]), ValueError, "sampling_locations: expected"),
+    "locations levels": (
+        change(sampling_locations=lambda t: t[:, :, :, :1]),
+        ValueError,
+        r"sampling_locations: expected .* = \[1, 2, 2, 2, 2, 2\], got \[1, 2, 2, 1, 2, 2\]",
+    ),
+    "locations last axis": (change(sampling_locations=lambda t: t[..., :1]), ValueError, "sampling_locations: expec"),
+    "locations scalar": (change(sampling_locations=torch.zeros(())), ValueError, r"sampling_locations: .* got \[\]"),
+    "locations dtype": (
+        change(sampling_locations=lambda t: t.double()),
+        ValueError,
+        "sampling_locations: expected value's float32, got float64",
+    ),
+    "locations half": (
+        all_of(change(value=lambda t: t.half()), change(sampling_locations=lambda t: t.bfloat16())),
+        ValueError,
+        "sampling_locations: expected float32 or value's float16, got bfloat16",
+    ),
+    "locations type": (change(sampling_locations=[0.5]), TypeError, "sampling_locations: expected a tensor, got list"),
+    "locations device": (
+        change(sampling_locations=lambda t: t.to("meta")),
+        ValueError,
+        "sampling_locations: expected value's device cpu, got meta",
+    ),
+    "weights shape": (
+        change(attention_weights=lambda t: t[..., :1]),
+        ValueError,
+        r"attention_weights: expected \[B, Q, M, L, P\] = \[1, 2, 2, 2, 2\], got \[1, 2, 2, 2, 1\]",
+    ),
+    "weights dtype": (
+        change(attention_weights=lambda t: t.bfloat16()),
+        ValueError,
+        "attention_weights: expected sampling_locations' float32, got bfloat16",
+    ),
+    "weights type": (change(attention_weights=None), TypeError, "attention_weights: expected a tensor, got NoneType"),
+    "weights device": (
+        change(attention_weights=lambda t: t.to("meta")),
+        ValueError,
+        "attention_weights: expected value's device cpu, got meta",
+    ),
+    "shapes rank": (change(spatial_shapes=torch.tensor([6, 4])), ValueError, r"spatial_shapes: .*\[L, 2\], got \[2\]"),
+    "shapes columns": (shapes((6, 4, 1), (3, 2, 1)), ValueError, r"spatial_shapes: expected \[L, 2\], got \[2, 3\]"),
+    "shapes count": (shapes((6, 4)), ValueError, "sampling_locations: expected"),
+    "shapes float": (
+        shapes((6.0, 4.0), (3.0, 2.0)),
+        ValueError,
+        "spatial_shapes: expected int64 .* got float32",
+    ),
+    "shapes int16": (change(spatial_shapes=lambda t: t.short()), ValueError, "spatial_shapes: expected int64 or int32"),
+    "shapes negative": (
+        shapes((6, 4), (-3, 2)),
+        ValueError,
+        r"spatial_shapes\[1\]: expected height and width of at least 1, got -3 x 2",
+    ),
+    "shapes zero": (shapes((6, 4), (3, 0)), ValueError, r"spatial_shapes\[1\]: expected height and width of at least"),
+    "shapes past S": (
+        shapes((6, 4), (3, 3)),
+        ValueError,
+        r"spatial_shapes\[1\]: expected a level inside the 30 pixels of value, got 3 x 3 pixels from 24",
+    ),
+    "shapes overflow": (
+        shapes((2**62, 4), (3, 2)),
+        ValueError,
+        r"spatial_shapes\[0\]: expected a level inside the 30 pixels of value",
+    ),
+    "shapes list of float": (
+        change(spatial_shapes=[(6, 4.5), (3, 2)]),
+        TypeError,
+        r"spatial_shapes: expected .* got \[",
+    ),
+    "shapes list of triples": (change(spatial_shapes=[(6, 4, 1)]), TypeError, "spatial_shapes: expected a tensor"),
+    "shapes number": (change(spatial_shapes=24), TypeError, "spatial_shapes: expected a tensor .* got 24"),
+    "starts count": (starts(0), ValueError, r"level_start_index: expected \[L\] = \[2\], got \[1\]"),
+    "starts rank": (starts([0, 24]), ValueError, r"level_start_index: expected \[L\] = \[2\], got \[1, 2\]"),
+    "starts negative": (starts(0, -1), ValueError, r"level_start_index\[1\]: expected at least 0, got -1"),
+    "starts past S": (
+        starts(0, 25),
+        ValueError,
+        r"level_start_index\[1\]: expected a level inside the 30 pixels of value, got 3 x 2 pixels from 25",
+    ),
+    "starts far past S": (starts(0, 2**62), ValueError, r"level_start_index\[1\]: expected a level inside the 30 pix"),
+    "starts float": (starts(0.0, 24.0), ValueError, "level_start_index: expected int64 or int32, got"),
+    "starts list of float": (change(level_start_index=[0, 24.5]), TypeError, "level_start_index: expected a tensor"),
+    "starts device": (
+        change(level_start_index=torch.zeros(2, dtype=torch.int64, device="meta")),
+        ValueError,
+        "level_start_index: expected",
+    ),
+    "points count": (
+        all_of(flat_samples, options(points_per_level=[4])),
+        ValueError,
+        "points_per_level: expected one number per level, 2, got 1",
+    ),
+    "points sum": (
+        all_of(flat_samples, options(points_per_level=[3, 2])),
+        ValueError,
+        r"sampling_locations: expected \[B, Q, M, K, 2\] = \[1, 2, 2, 5, 2\], got \[1, 2, 2, 4, 2\]",
+    ),
+    "points negative": (
+        all_of(flat_samples, options(points_per_level=[5, -1])),
+        ValueError,
+        r"points_per_level\[1\]: expected at least 0, got -1",
+    ),
+    "points float": (all_of(flat_samples, options(points_per_level=[2.5, 1.5])), TypeError, "float"),
+    "points not P": (
+        options(points_per_level=[1, 3]),
+        ValueError,
+        r"points_per_level: expected the P = 2 of sampling_locations \[B, Q, M, L, P, 2\], got 1",
+    ),
+    "method": (options(method="nearest"), ValueError, "method: expected 'bilinear' or 'discrete', got 'nearest'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("with_grad", [False, True], ids=["no grad", "grad"])
+def test_bad_argument(name: str, with_grad: bool) -> None:
+    spoil, error, message = BAD[name]
+    call = make_call(Case(), torch.float32)
+    spoil(call)
+    if with_grad:
+        for tensor in call.floats:
+            if isinstance(tensor, torch.Tensor) and tensor.dtype.is_floating_point:
+                tensor.requires_grad_()
+    with pytest.raises(error, match=message) as caught:
+        call.run(ms_deform_attn)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda grad: grad[:, :1], r"grad_output: expected \[B, Q, M\*D\] = \[1, 2, 4\], got \[1, 1, 4\]"),
+        (lambda grad: grad.double(), "grad_output: expected value's dtype f32, got float64"),
+    ],
+)
+def test_bad_grad_output(spoil: Callable[[torch.Tensor], torch.Tensor], message: str) -> None:
+    call = make_call(Case(), torch.float32)
+    with pytest.raises(ValueError, match=message):
+        torch.ops.xmsda.ms_deform_attn_backward(
+            call.value, call.spatial_shapes, None, *call.floats[1:], [], False, "auto", spoil(torch.ones(1, 2, 4))
+        )
+
+
+def test_unknown_target_of_the_operator() -> None:
+    call = make_call(Case(), torch.float32)
+    with pytest.raises(ValueError, match=r'target: expected .*, got "mmx"'):
+        torch.ops.xmsda.ms_deform_attn_forward(
+            call.value, call.spatial_shapes, None, *call.floats[1:], [], False, "mmx"
+        )
+
+
+def test_numbers_of_other_types_are_integers_too() -> None:
+    call = make_call(Case(points=(1, 3)))
+    expected = call.run(ms_deform_attn)
+    call.spatial_shapes = [(np.int64(6), np.int32(4)), torch.Size((3, 2))]
+    call.options["points_per_level"] = np.array([1, 3])
+    assert torch.equal(call.run(ms_deform_attn), expected)
