@@ -21,7 +21,10 @@ size_t DTypeSize(DType dtype);
 
 enum class Sampling : uint8_t {
   kBilinear,  // bilinear over the four neighbours, zeros outside the level (align_corners=False)
-  kDiscrete,  // RT-DETRv2's nearest pixel: trunc(u*W + 0.5), trunc(v*H + 0.5), both clamped to [0, H-1]
+  // RT-DETRv2's nearest pixel: trunc(u*W + 0.5) clamped to [0, W-1], trunc(v*H + 0.5) clamped to [0, H-1], as
+  // transformers has it (the first release of the model clamps both to H-1, and fails where W < H). No gradient to the
+  // locations; one that is not finite contributes nothing.
+  kDiscrete,
 };
 
 struct Level {

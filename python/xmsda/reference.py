@@ -61,16 +61,15 @@ def grid_sample_formulation(
 
 
 def _nearest(level: Tensor, grid: Tensor) -> Tensor:
-    # RT-DETRv2's rule, including that columns too are clamped by the height; a column past the level reads nothing (the
-    # original fails there), nor does a location that is not finite.
+    # RT-DETRv2's rule as transformers has it, each axis clamped to the level. A location that is not finite reads
+    # nothing.
     rows, channels, height, width = level.shape
     size = torch.tensor([width, height], dtype=grid.dtype, device=grid.device)
     finite = grid.isfinite().all(-1)
-    pixel = (grid.where(finite[..., None], 0.0) * size + 0.5).clamp(0, height - 1).to(torch.int64)
-    inside = finite & (pixel[..., 0] < width)
-    index = (pixel[..., 1] * width + pixel[..., 0]).where(inside, 0).flatten(1)
+    pixel = (grid.where(finite[..., None], 0.0) * size + 0.5).clamp(size.new_zeros(2), size - 1).to(torch.int64)
+    index = (pixel[..., 1] * width + pixel[..., 0]).flatten(1)
     picked = level.flatten(2).gather(2, index[:, None].expand(rows, channels, -1))
-    return picked.view(rows, channels, *grid.shape[1:3]).where(inside[:, None], 0.0)
+    return picked.view(rows, channels, *grid.shape[1:3]).where(finite[:, None], 0.0)
 
 
 def _to_list(spatial_shapes: IntPairs) -> list[tuple[int, int]]:

@@ -365,10 +365,12 @@ HWY_INLINE void SweepCell(D d, const BackwardTask& t, const CellRows<Real>& rows
 template <class Real>
 HWY_INLINE CellRows<Real> RowsOfCell(const BackwardTask& t, const CellGrid& grid, int64_t x, int64_t y) {
   CellRows<Real> rows;
+  // A discrete sample is its cell's first pixel alone: 0 * NaN must not reach the others.
+  const bool first_only = t.samples.sampling == Sampling::kDiscrete;
   for (int64_t corner = 0; corner < 4; ++corner) {
     const int64_t px = x + (corner & 1);
     const int64_t py = y + (corner >> 1);
-    const bool inside = px >= 0 && px < grid.width && py >= 0 && py < grid.height;
+    const bool inside = px >= 0 && px < grid.width && py >= 0 && py < grid.height && (corner == 0 || !first_only);
     const int64_t pixel = grid.start + py * grid.width + px;
     rows.value[corner] = static_cast<const Real*>(t.scratch.zero_row);
     rows.grad[corner] = static_cast<Real*>(t.scratch.sink_row);

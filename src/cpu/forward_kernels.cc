@@ -39,20 +39,39 @@ struct Corners {
   size_t count;
 };
 
+// Appends the valid ones of N corners; may write up to N entries past the new count.
+template <class D, class VI>
+HWY_INLINE void AppendValid(D d, VI pixel, hn::Vec<D> weight, hn::Mask<D> valid, Corners<hn::TFromD<D>>& corners) {
+  const hn::RebindToSigned<D> di;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_SVE
+  // In a register: the compressing store is microcoded on AMD.
+  hn::StoreU(hn::Compress(pixel, hn::RebindMask(di, valid)), di, corners.pixel + corners.count);
+  hn::StoreU(hn::Compress(weight, valid), d, corners.weight + corners.count);
+  corners.count += hn::CountTrue(d, valid);
+#else
+  // Elsewhere Highway compresses by tables, which g++ 12 copies to the stack (8 KiB a call, half of the pass's time).
+  constexpr size_t kMaxLanes = HWY_MAX_BYTES / sizeof(hn::TFromD<D>);
+  HWY_ALIGN hn::TFromD<decltype(di)> pixels[kMaxLanes], keep[kMaxLanes];
+  HWY_ALIGN hn::TFromD<D> weights[kMaxLanes];
+  hn::Store(pixel, di, pixels);
+  hn::Store(weight, d, weights);
+  hn::Store(hn::VecFromMask(di, hn::RebindMask(di, valid)), di, keep);
+  for (size_t i = 0; i < hn::Lanes(d); ++i) {
+    corners.pixel[corners.count] = pixels[i];
+    corners.weight[corners.count] = weights[i];
+    corners.count += static_cast<size_t>(-keep[i]);
+  }
+#endif
+}
+
 template <class D, class VI>
 HWY_INLINE void AppendCorners(D d, VI pixel, hn::Vec<D> weight, hn::Mask<D> valid, bool all,
                               Corners<hn::TFromD<D>>& corners) {
+  if (HWY_UNLIKELY(!all)) return AppendValid(d, pixel, weight, valid, corners);
   const hn::RebindToSigned<D> di;
-  if (HWY_LIKELY(all)) {
-    hn::StoreU(pixel, di, corners.pixel + corners.count);
-    hn::StoreU(weight, d, corners.weight + corners.count);
-    corners.count += hn::Lanes(d);
-  } else {
-    // Compressed in a register: the compressing store is microcoded on AMD. What it writes past the count is slack.
-    hn::StoreU(hn::Compress(pixel, hn::RebindMask(di, valid)), di, corners.pixel + corners.count);
-    hn::StoreU(hn::Compress(weight, valid), d, corners.weight + corners.count);
-    corners.count += hn::CountTrue(d, valid);
-  }
+  hn::StoreU(pixel, di, corners.pixel + corners.count);
+  hn::StoreU(weight, d, corners.weight + corners.count);
+  corners.count += hn::Lanes(d);
 }
 
 template <class D, class LC, class Real = hn::TFromD<D>>

@@ -131,25 +131,24 @@ HWY_INLINE hn::Mask<D> BilinearCells(D d, V u, V v, V width, V height, VI& cell_
   return inside;
 }
 
-// RT-DETRv2's nearest pixel, written as a cell with offset (0, 0): trunc(u*W + 0.5), trunc(v*H + 0.5), both clamped to
-// [0, H - 1] as that model does, also where W differs from H. A column past the level is not inside.
+// RT-DETRv2's nearest pixel, written as a cell with offset (0, 0): trunc(u*W + 0.5) clamped to [0, W - 1],
+// trunc(v*H + 0.5) to [0, H - 1].
 template <class D, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
 HWY_INLINE hn::Mask<D> DiscreteCells(D d, V u, V v, V width, V height, VI& cell_x, VI& cell_y, V& fx, V& fy) {
   using Real = hn::TFromD<D>;
   const hn::RebindToSigned<D> di;
   const V half = hn::Set(d, Real(0.5));
   const V zero = hn::Zero(d);
-  const V last = hn::Sub(height, hn::Set(d, Real(1)));
+  const V one = hn::Set(d, Real(1));
   const auto finite = hn::And(hn::IsFinite(u), hn::IsFinite(v));
   // The product may overflow to infinity; the clamp brings it back.
-  const V x = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, u), width, half), zero), last));
-  const V y = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, v), height, half), zero), last));
-  const auto inside = hn::And(finite, hn::Lt(x, width));
-  cell_x = hn::ConvertTo(di, hn::IfThenElseZero(inside, x));
-  cell_y = hn::ConvertTo(di, hn::IfThenElseZero(inside, y));
+  const V x = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, u), width, half), zero), hn::Sub(width, one)));
+  const V y = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, v), height, half), zero), hn::Sub(height, one)));
+  cell_x = hn::ConvertTo(di, x);
+  cell_y = hn::ConvertTo(di, y);
   fx = zero;
   fy = zero;
-  return inside;
+  return finite;
 }
 
 }  // namespace HWY_NAMESPACE

@@ -49,18 +49,16 @@ inline Corners BilinearCorners(const Level& level, double u, double v) {
   return corners;
 }
 
-// RT-DETRv2's nearest pixel. Both axes are clamped by the height, as in the original; a column beyond the level then
-// reads nothing.
+// RT-DETRv2's nearest pixel, clamped to the level.
 inline Corners DiscreteCorners(const Level& level, double u, double v) {
   Corners corners;
   if (!std::isfinite(u) || !std::isfinite(v)) return corners;
-  const double limit = static_cast<double>(level.height - 1);
-  const auto pixel = [&](double t, int64_t size) {
-    return static_cast<int64_t>(std::clamp(std::trunc(t * static_cast<double>(size) + 0.5), 0.0, limit));
+  const auto pixel = [](double t, int64_t size) {
+    const double last = static_cast<double>(size - 1);
+    return static_cast<int64_t>(std::clamp(std::trunc(t * static_cast<double>(size) + 0.5), 0.0, last));
   };
   const int64_t column = pixel(u, level.width);
   const int64_t row = pixel(v, level.height);
-  if (column >= level.width) return corners;
   corners.corner[0] = {.pixel = level.start + row * level.width + column, .coefficient = 1, .du = 0, .dv = 0};
   corners.count = 1;
   return corners;

@@ -62,17 +62,16 @@ void BilinearAxis(const Arithmetic& arithmetic, double u, int64_t size, std::vec
 }
 
 // Pixels that u*n + 0.5 may be truncated to, with the same model of the coordinate's error.
-void DiscreteAxis(const Arithmetic& arithmetic, double u, int64_t size, int64_t height,
-                  std::vector<AxisPixel>* window) {
+void DiscreteAxis(const Arithmetic& arithmetic, double u, int64_t size, std::vector<AxisPixel>* window) {
   window->clear();
   if (!std::isfinite(u)) return;
-  const double limit = static_cast<double>(height - 1);
+  const double limit = static_cast<double>(size - 1);
   const double x = u * static_cast<double>(size) + 0.5;
   const double e = arithmetic.unit * (std::abs(u * static_cast<double>(size)) + std::abs(x));
   const auto pixel = [&](double t) { return static_cast<int64_t>(std::clamp(std::trunc(t), 0.0, limit)); };
   const int64_t first = pixel(x - e);
   const int64_t last = pixel(x + e);
-  for (int64_t i = first; i <= std::min(last, size - 1); ++i) {
+  for (int64_t i = first; i <= last; ++i) {
     window->push_back({i, i == pixel(x) ? 1.0 : 0.0, first == last ? 0.0 : 1.0, 0, 0});
   }
 }
@@ -91,8 +90,8 @@ class Windows {
 
   const std::vector<WindowPixel>& Of(const Level& level, double u, double v) {
     if (problem_.sampling == Sampling::kDiscrete) {
-      DiscreteAxis(arithmetic_, u, level.width, level.height, &columns_);
-      DiscreteAxis(arithmetic_, v, level.height, level.height, &rows_);
+      DiscreteAxis(arithmetic_, u, level.width, &columns_);
+      DiscreteAxis(arithmetic_, v, level.height, &rows_);
       if (!std::isfinite(u)) rows_.clear();
     } else {
       BilinearAxis(arithmetic_, u, level.width, &columns_);
