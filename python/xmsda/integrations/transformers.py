@@ -156,14 +156,19 @@ def _run(
     points: Sequence[int] | None = None,
     method: str = "bilinear",
 ) -> Tensor:
-    # No level_start_index: the originals ignore it and take the levels as consecutive.
-    output = ms_deform_attn(
-        value, shapes, None, locations.to(common), weights.to(common), points_per_level=points, method=method
-    )
-    # Autocast makes grid_sample, and with it the original's output, float32.
-    if value.dtype in _HALF_TYPES and torch.is_autocast_enabled("cpu"):
-        return output.float()
-    return output
+    def call() -> Tensor:
+        # No level_start_index: the originals ignore it and take the levels as consecutive.
+        return ms_deform_attn(
+            value, shapes, None, locations.to(common), weights.to(common), points_per_level=points, method=method
+        )
+
+    if not torch.is_autocast_enabled("cpu"):
+        return call()
+    # Autocast makes grid_sample, and with it the original, read and return float32; xmsda by itself would go the other
+    # way and take value to bfloat16.
+    with torch.autocast("cpu", enabled=False):
+        output = call()
+    return output.float() if value.dtype in _HALF_TYPES else output
 
 
 def _replace_class_forward(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -211,6 +216,15 @@ def _replace_same_points(original: Callable[..., Tensor]) -> Callable[..., Tenso
     return multi_scale_deformable_attention
 
 
+def _same_method(method: str, shapes: Tensor | Sequence[tuple[int, int]]) -> bool:
+    """Whether xmsda has this method for these levels.
+
+    "discrete" clamps columns by the height in xmsda, as in the code that RT-DETRv2 comes from, and by the width in
+    transformers: that is the same on square levels only.
+    """
+    return method == "default" or (method == "discrete" and all(height == width for height, width in shapes))
+
+
 def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(original)
     def multi_scale_deformable_attention_v2(
@@ -222,7 +236,7 @@ def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor
         method: str = "default",
     ) -> Tensor:
         common = _common_type(value, sampling_locations, attention_weights)
-        if common is not None and method in _METHODS:
+        if common is not None and _same_method(method, value_spatial_shapes):
             return _run(
                 value,
                 value_spatial_shapes,
@@ -232,9 +246,7 @@ def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor
                 list(num_points_list),
                 _METHODS[method],
             )
-        return original(
-            value, value_spatial_shapes, sampling_locations, attention_weights, num_points_list, method
-        )
+        return original(value, value_spatial_shapes, sampling_locations, attention_weights, num_points_list, method)
 
     return multi_scale_deformable_attention_v2
 
@@ -243,14 +255,15 @@ def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor
 # Checks before a target is replaced
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Levels neither square nor alike and unlike point counts, so that swapped axes, layouts or clamps cannot pass.
+# Levels that are not square, not alike and have unlike point counts, so that swapped axes or layouts cannot pass.
 _PROBE_SHAPES = [(3, 5), (4, 2)]
+_SQUARE_SHAPES = [(3, 3), (2, 2)]
 _PROBE_POINTS = [1, 3]
 # Both sides do the same sums of 8 or fewer terms below 1 in double precision, in another order.
 _PROBE_TOLERANCE = 1e-12
 
 
-def _probe_inputs(samples: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _probe_inputs(shapes: list[tuple[int, int]], samples: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """Value, locations in [-0.25, 1.25] and weights, with `samples` as the axes of the points."""
     generator = torch.Generator(device="cpu").manual_seed(0)
     batch, queries, heads, channels = 2, 3, 2, 3
@@ -258,7 +271,7 @@ def _probe_inputs(samples: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
 
-    pixels = sum(height * width for height, width in _PROBE_SHAPES)
+    pixels = sum(height * width for height, width in shapes)
     value = uniform(batch, pixels, heads, channels)
     locations = uniform(batch, queries, heads, *samples, 2) * 1.5 - 0.25
     return value, locations, uniform(batch, queries, heads, *samples)
@@ -266,7 +279,7 @@ def _probe_inputs(samples: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
 
 def _probe_class(cls: type) -> Callable[[Callable[..., Tensor]], list[Tensor]]:
     def run(forward: Callable[..., Tensor]) -> list[Tensor]:
-        value, locations, weights = _probe_inputs((2, 3))
+        value, locations, weights = _probe_inputs(_PROBE_SHAPES, (2, 3))
         shapes = torch.tensor(_PROBE_SHAPES, device="cpu")
         start = torch.tensor([0, 15], device="cpu")
         return [forward(cls(), value, shapes, list(_PROBE_SHAPES), start, locations, weights, 64)]
@@ -275,15 +288,16 @@ def _probe_class(cls: type) -> Callable[[Callable[..., Tensor]], list[Tensor]]:
 
 
 def _probe_same_points(function: Callable[..., Tensor]) -> list[Tensor]:
-    value, locations, weights = _probe_inputs((2, 3))
+    value, locations, weights = _probe_inputs(_PROBE_SHAPES, (2, 3))
     return [function(value, list(_PROBE_SHAPES), locations, weights)]
 
 
 def _probe_point_list(function: Callable[..., Tensor]) -> list[Tensor]:
-    value, locations, weights = _probe_inputs((sum(_PROBE_POINTS),))
-    return [
-        function(value, list(_PROBE_SHAPES), locations, weights, list(_PROBE_POINTS), method) for method in _METHODS
-    ]
+    results = []
+    for method, shapes in (("default", _PROBE_SHAPES), ("discrete", _SQUARE_SHAPES)):
+        value, locations, weights = _probe_inputs(shapes, (sum(_PROBE_POINTS),))
+        results.append(function(value, list(shapes), locations, weights, list(_PROBE_POINTS), method))
+    return results
 
 
 def _check(
@@ -397,7 +411,8 @@ def _patch_module(module: ModuleType) -> None:
             cls = vars(module).get(_CLASS_NAME)
             if isinstance(cls, type) and cls.__module__ == module.__name__:
                 done.append(_patch_class(cls))
-            for name, patch_function in ((_SAME_POINTS_NAME, _patch_same_points), (_POINT_LIST_NAME, _patch_point_list)):
+            functions = ((_SAME_POINTS_NAME, _patch_same_points), (_POINT_LIST_NAME, _patch_point_list))
+            for name, patch_function in functions:
                 function = vars(module).get(name)
                 if callable(function) and function.__module__ == module.__name__:
                     done.append(patch_function(module, function))
@@ -499,7 +514,7 @@ def patch() -> Patch:
     """
     global _active
     if importlib.util.find_spec("transformers") is None:
-        raise ImportError("xmsda.integrations.transformers.patch needs the package transformers, which is not installed")
+        raise ImportError("xmsda.integrations.transformers.patch: the package transformers is not installed")
     with _lock:
         handle = Patch()
         _handles.append(handle)
