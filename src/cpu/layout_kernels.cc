@@ -15,6 +15,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/layout_kernels.cc"
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "cpu/rows-inl.h"
@@ -25,6 +26,8 @@ namespace HWY_NAMESPACE {
 
 // Rows that a transpose reads together: 16 rows of 32 floats are 2 KiB, half a page of L1.
 constexpr int64_t kTransposeRows = 16;
+
+constexpr int64_t kPackAhead = 16;
 
 template <class T>
 HWY_INLINE void CopyElements(const T* HWY_RESTRICT from, size_t count, T* HWY_RESTRICT to) {
@@ -42,6 +45,10 @@ void PackSame(const RepackTask& t) {
   auto* target = reinterpret_cast<T*>(t.target);
   for (int64_t row = 0; row < t.rows && t.channel_stride == 1; ++row) {
     T* to = target + row * t.packed_stride;
+    // Hardware prefetchers give up on rows of two lines a KiB or more apart. Past the last row it does no harm.
+    for (size_t i = 0; i < static_cast<size_t>(t.channels) * sizeof(T); i += 64) {
+      hwy::Prefetch(reinterpret_cast<const uint8_t*>(source + (row + kPackAhead) * t.row_stride) + i);
+    }
     CopyElements(source + row * t.row_stride, static_cast<size_t>(t.channels), to);
     for (int64_t c = t.channels; c < t.padded_channels; ++c) to[c] = 0;
   }
