@@ -90,7 +90,7 @@ TEST(Conformance, ThinLevels) {
 
 TEST(Conformance, PermutedOverlappingAndUnusedPixels) {
   for (const char* levels :
-       {"8x8@16,4x4@0", "2x2@80,8x8@16,4x4@0_s84", "8x8@0,8x8@0", "8x8@3,4x4@20,4x4@28_s100", "4x4@1_s18"}) {
+       {"8x8@16,4x4@0_s80", "2x2@80,8x8@16,4x4@0_s84", "8x8@0,8x8@0", "8x8@3,4x4@20,4x4@28_s100", "4x4@1_s18"}) {
     for (const char* sizes : {"b2_q9_m2_d16_p2_l", "b1_q1500_m1_d8_p1_l"}) {
       CheckPatterns(std::string(sizes) + levels, {Pattern::kExact, Pattern::kNasty, Pattern::kUniform});
     }

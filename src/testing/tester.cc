@@ -189,7 +189,7 @@ Status Damaged(const char* what) {
 
 }  // namespace
 
-Status Run(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results) {
+Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results) {
   const Problem& problem = data.test_case.problem;
   const int workers = options.executor.num_workers;
   const auto make = [&](DType dtype, int64_t elements) {
@@ -264,7 +264,7 @@ std::string CheckTargets(const Backend& backend, const Problem& problem, const R
 std::string CheckBackend(const Backend& backend, const CaseData& data, const Expected& expected,
                          const RunOptions& options) {
   Results results;
-  if (Status status = Run(backend, data, options, &results); !status.ok()) {
+  if (Status status = RunBackend(backend, data, options, &results); !status.ok()) {
     return status.message() + "\n  replay:  " + ReplayCommand("check", backend, data.test_case) + "\n";
   }
   std::string report = CheckTargets(backend, data.test_case.problem, results);

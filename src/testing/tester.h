@@ -28,7 +28,7 @@ struct RunOptions {
 };
 
 // Forward and backward. Other than Ok also when a guard byte, a gap of a padded layout, or an input was written to.
-Status Run(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results);
+Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results);
 
 // The worst element of one array.
 struct Difference {

@@ -1,0 +1,78 @@
+// Real threads: the same bits as in one thread, no races (run it under ThreadSanitizer), several callers at once.
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check_all.h"
+#include "thread_pool.h"
+#ifdef XMSDA_HAVE_TBB
+#include "driver/tbb_executor.h"
+#endif
+
+namespace xmsda::testing {
+namespace {
+
+constexpr const char* kProblems[] = {
+    "b1_q40_m2_d32_p4_l16x16,8x8",
+    "b1_q1300_m1_d8_p3_l16x16,8x8,1x1",
+    "b2_q700_m3_d16_p2_bf16_locf32_l9x9,4x4",
+    "b1_q9000_m1_d4_p4_l20x20",
+    "b1_q500_m2_d16_p2_l9x9,9x9@0_discrete",
+};
+
+void ExpectSameBits(const Backend& backend, const Case& test_case, const Executor& executor) {
+  SCOPED_TRACE(ReplayCommand("bitwise", backend, test_case));
+  const CaseData data = MakeCase(test_case);
+  Results serial;
+  Results parallel;
+  ASSERT_TRUE(RunBackend(backend, data, {}, &serial).ok());
+  ASSERT_TRUE(RunBackend(backend, data, {executor}, &parallel).ok());
+  EXPECT_EQ(CompareBits(data, serial, parallel), "");
+}
+
+TEST(Threads, SameBitsAsSerial) {
+  for (const Backend& backend : Backends()) {
+    for (const char* problem : kProblems) {
+      for (const Layout layout : {Layout::kBSMD, Layout::kBMDS}) {
+        for (const int workers : {2, 4, 7}) {
+          ExpectSameBits(backend, {Parse(problem), Pattern::kLocal, layout}, ThreadExecutor(workers));
+        }
+      }
+    }
+  }
+}
+
+#ifdef XMSDA_HAVE_TBB
+TEST(Threads, SameBitsWithTbb) {
+  for (const Backend& backend : Backends()) {
+    for (const char* problem : kProblems) {
+      TbbExecutor tbb(3);
+      ExpectSameBits(backend, {Parse(problem), Pattern::kHot, Layout::kBSMD}, tbb.executor());
+    }
+  }
+}
+#endif
+
+// No state is shared between calls, not even at the first one, where the target is chosen.
+TEST(Threads, ManyCallersAtOnce) {
+  const Case test_case{Parse("b1_q200_m2_d16_p3_l8x8,4x4"), Pattern::kUniform, Layout::kBSMD};
+  const CaseData data = MakeCase(test_case);
+  std::vector<Results> results(6);
+  std::vector<std::thread> threads;
+  std::atomic<int> failures{0};
+  for (Results& result : results) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) {
+        if (!RunBackend(*FindBackend("cpu"), data, {ThreadExecutor(2)}, &result).ok()) ++failures;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
+  for (const Results& result : results) EXPECT_EQ(CompareBits(data, results[0], result), "");
+}
+
+}  // namespace
+}  // namespace xmsda::testing
