@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.quick:
         options.steps, options.compare_steps, options.rounds = 20, 3, 3
-    console = Console(highlight=False)
+    # rich takes 80 columns when it writes to no terminal, which breaks the table.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     try:
         # Here, so that --help and a wrong option answer at once: torch and transformers take seconds to import.
         from xmsda.demo import run

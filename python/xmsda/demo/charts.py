@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib
 import torch
-from matplotlib import patheffects
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -31,17 +31,18 @@ def _class_colour(index: int) -> tuple[float, float, float, float]:
     return matplotlib.colormaps["tab20"]((index * 7) % 20)
 
 
-def _box(axes: Axes, box: torch.Tensor, colour: object, *, dashed: bool = False) -> None:
+def _box(axes: Axes, box: torch.Tensor, colour: object) -> None:
     x1, y1, x2, y2 = box.tolist()
-    rectangle = Rectangle(
-        (x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.2 if dashed else 2.0,
-        linestyle=(0, (4, 3)) if dashed else "solid",
-    )  # fmt: skip
-    if dashed:
-        # White dashes vanish on a table cloth without a dark rim.
-        rectangle.set_path_effects([patheffects.Stroke(linewidth=2.2, foreground="black", alpha=0.6),
-                                    patheffects.Normal()])  # fmt: skip
-    axes.add_patch(rectangle)
+    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=2.2))
+
+
+def _dashed_box(axes: Axes, box: torch.Tensor) -> None:
+    x1, y1, x2, y2 = box.tolist()
+    # White dashes alone vanish on a white table: black fills the gaps.
+    for colour, style in (("black", "solid"), ("white", (0, (4, 4)))):
+        axes.add_patch(
+            Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=0.9, linestyle=style)
+        )
 
 
 def _tag(axes: Axes, box: torch.Tensor, text: str, colour: object, taken: list[tuple[float, float]]) -> None:
@@ -87,7 +88,7 @@ def draw_labels_and_detections(path: Path, photo: LabelledPhoto, detections: Det
     _photo_axes(detected, photo.pixels, title)
     _detections(detected, detections, photo.class_names)
     for box in photo.boxes:
-        _box(detected, box, "white", dashed=True)
+        _dashed_box(detected, box)
     figure.savefig(path, dpi=_DPI)
 
 
@@ -117,6 +118,11 @@ def draw_losses(path: Path, losses: list[float], agreement: Agreement) -> None:
                       markersize=6 if axes is first else 4, label=f"{GRID_SAMPLE}, {len(compared)} steps")  # fmt: skip
             axes.set_xlabel("training step")
         whole.set_yscale("log")
+        plain = ticker.FuncFormatter(lambda value, _: f"{value:g}")
+        # Minor ticks only get numbers when the curve spans about one decade, where the major ones are too few.
+        whole.yaxis.set_major_formatter(plain)
+        if max(losses) < 12 * min(losses):
+            whole.yaxis.set_minor_formatter(plain)
         whole.set_ylabel("loss")
         whole.set_title("Loss of the whole training", loc="left")
         whole.legend(frameon=False)
@@ -128,7 +134,7 @@ def draw_losses(path: Path, losses: list[float], agreement: Agreement) -> None:
         apart.set_xlabel("training step")
         apart.set_title("Relative difference of the losses", loc="left")
         apart.legend(frameon=False)
-        for axes in (first, apart):
+        for axes in (whole, first, apart):
             axes.xaxis.get_major_locator().set_params(integer=True)
         figure.savefig(path, dpi=_DPI)
 
@@ -156,10 +162,13 @@ def _time_panel(axes: Axes, rows: list[Row]) -> None:
     for offset, (name, colour) in zip((-0.2, 0.2), _COLOURS.items(), strict=True):
         medians = [row.median[name] * factor for row in rows]
         axes.bar([place + offset for place in range(len(rows))], medians, width=0.38, color=colour, label=name)
-    for place, row in enumerate(rows):
-        ratio = row.median[GRID_SAMPLE] / row.median[XMSDA]
-        axes.annotate(f"{ratio:.1f}x", (place, factor * max(row.median.values())), (0, 3), ha="center",
-                      textcoords="offset points", fontsize=9, fontweight="bold")  # fmt: skip
+        for place, (row, median) in enumerate(zip(rows, medians, strict=True)):
+            corner = (place + offset, median)
+            axes.annotate(f"{median:.3g}", corner, (0, 2), ha="center", textcoords="offset points", fontsize=8)
+            if name == XMSDA:
+                ratio = f"{row.median[GRID_SAMPLE] / row.median[XMSDA]:.1f}x"
+                axes.annotate(ratio, corner, (0, 13), ha="center", textcoords="offset points", fontsize=10,
+                              fontweight="bold", color=colour)  # fmt: skip
     axes.set_xticks(range(len(rows)), [row.part for row in rows])
     if len(rows) > 2:
         axes.tick_params(axis="x", labelsize=8)

@@ -176,7 +176,7 @@ def measure(console: Console, trainer: Trainer, settings: Settings) -> list[timi
     recorded = timing.recorded_calls(trainer.model, trainer.forward)
     calls = [(name, call, settings.rounds) for name, call in recorded.items()]
     # A full-size call takes grid_sample seconds: fewer of them.
-    calls.append(("full-size encoder", timing.full_size_call(settings.seed), max(3, settings.rounds // 5)))
+    calls.append(("full-size", timing.full_size_call(settings.seed), max(3, settings.rounds // 5)))
     step_rounds = max(3, settings.rounds // 2)
     with _progress(console) as progress:
         # Every timing comes with one round of warm-up, and a round with two implementations.
@@ -220,8 +220,7 @@ def run_training(console: Console, settings: Settings) -> None:
         operators = check_operators(trainer)
         console.print(
             f"one forward pass calls grid_sample {operators.calls[GRID_SAMPLE][GRID_SAMPLE]} times; patched, "
-            f"xmsda {operators.calls[XMSDA][XMSDA]} times (on {operators.target}) and grid_sample "
-            "never\n"
+            f"xmsda {operators.calls[XMSDA][XMSDA]} times (target {operators.target}) and grid_sample never\n"
         )
         agreement = compare_first_losses(console, photo, settings, trainer)
         training = train(console, photo, settings, trainer, agreement.losses[XMSDA])
