@@ -20,15 +20,11 @@ HEIGHT, WIDTH = 64, 96
 
 @dataclass(frozen=True)
 class Case:
-    """One architecture.
-
-    `calls`: calls of deformable attention in one forward pass; `square`: the input is square, and so is every level.
-    """
+    """One architecture; `calls`: calls of deformable attention in one forward pass."""
 
     model: str
     build: Callable[[], tuple[nn.Module, Inputs]]
     calls: int
-    square: bool = False
 
     @property
     def module(self) -> str:
@@ -357,11 +353,11 @@ CASES: dict[str, Case] = {
     "mm_grounding_dino": Case("mm_grounding_dino", lambda: _grounding_dino("MMGroundingDino"), 3),
     "rt_detr": Case("rt_detr", lambda: _rt_detr("RTDetr"), 2),
     "rt_detr_v2-default": Case("rt_detr_v2", lambda: _rt_detr("RTDetrV2"), 2),
-    "rt_detr_v2-discrete": Case("rt_detr_v2", lambda: _rt_detr("RTDetrV2", decoder_method="discrete"), 2, square=True),
+    "rt_detr_v2-discrete": Case("rt_detr_v2", lambda: _rt_detr("RTDetrV2", decoder_method="discrete"), 2),
     "d_fine-default": Case("d_fine", lambda: _d_fine("DFine"), 2),
-    "d_fine-discrete": Case("d_fine", lambda: _d_fine("DFine", decoder_method="discrete"), 2, square=True),
+    "d_fine-discrete": Case("d_fine", lambda: _d_fine("DFine", decoder_method="discrete"), 2),
     "deimv2-default": Case("deimv2", lambda: _d_fine("Deimv2"), 2),
-    "deimv2-discrete": Case("deimv2", lambda: _d_fine("Deimv2", decoder_method="discrete"), 2, square=True),
+    "deimv2-discrete": Case("deimv2", lambda: _d_fine("Deimv2", decoder_method="discrete"), 2),
     "pp_doclayout_v2": Case("pp_doclayout_v2", _pp_doclayout_v2, 2),
     "pp_doclayout_v3": Case(
         "pp_doclayout_v3", lambda: _pp_doclayout(3, mask_feature_channels=[8, 8], x4_feat_dim=8), 2
@@ -379,8 +375,6 @@ def build(case: Case, seed: int = 0) -> tuple[nn.Module, Inputs]:
     """The case's model in double precision and training mode, and its inputs; the same for the same seed."""
     torch.manual_seed(seed)
     model, inputs = case.build()
-    if case.square:
-        inputs["pixel_values"] = inputs["pixel_values"][..., :HEIGHT].contiguous()
     model.double()
     with torch.no_grad():
         for parameter in model.parameters():

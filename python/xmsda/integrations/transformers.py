@@ -216,15 +216,6 @@ def _replace_same_points(original: Callable[..., Tensor]) -> Callable[..., Tenso
     return multi_scale_deformable_attention
 
 
-def _same_method(method: str, shapes: Tensor | Sequence[tuple[int, int]]) -> bool:
-    """Whether xmsda has this method for these levels.
-
-    "discrete" clamps columns by the height in xmsda, as in the code that RT-DETRv2 comes from, and by the width in
-    transformers: that is the same on square levels only.
-    """
-    return method == "default" or (method == "discrete" and all(height == width for height, width in shapes))
-
-
 def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(original)
     def multi_scale_deformable_attention_v2(
@@ -236,7 +227,7 @@ def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor
         method: str = "default",
     ) -> Tensor:
         common = _common_type(value, sampling_locations, attention_weights)
-        if common is not None and _same_method(method, value_spatial_shapes):
+        if common is not None and method in _METHODS:
             return _run(
                 value,
                 value_spatial_shapes,
@@ -255,15 +246,14 @@ def _replace_point_list(original: Callable[..., Tensor]) -> Callable[..., Tensor
 # Checks before a target is replaced
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Levels that are not square, not alike and have unlike point counts, so that swapped axes or layouts cannot pass.
+# Levels that are not square, not alike and have unlike point counts: swapped axes, layouts or clamps cannot pass.
 _PROBE_SHAPES = [(3, 5), (4, 2)]
-_SQUARE_SHAPES = [(3, 3), (2, 2)]
 _PROBE_POINTS = [1, 3]
 # Both sides do the same sums of 8 or fewer terms below 1 in double precision, in another order.
 _PROBE_TOLERANCE = 1e-12
 
 
-def _probe_inputs(shapes: list[tuple[int, int]], samples: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _probe_inputs(samples: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """Value, locations in [-0.25, 1.25] and weights, with `samples` as the axes of the points."""
     generator = torch.Generator(device="cpu").manual_seed(0)
     batch, queries, heads, channels = 2, 3, 2, 3
@@ -271,7 +261,7 @@ def _probe_inputs(shapes: list[tuple[int, int]], samples: tuple[int, ...]) -> tu
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
 
-    pixels = sum(height * width for height, width in shapes)
+    pixels = sum(height * width for height, width in _PROBE_SHAPES)
     value = uniform(batch, pixels, heads, channels)
     locations = uniform(batch, queries, heads, *samples, 2) * 1.5 - 0.25
     return value, locations, uniform(batch, queries, heads, *samples)
@@ -279,7 +269,7 @@ def _probe_inputs(shapes: list[tuple[int, int]], samples: tuple[int, ...]) -> tu
 
 def _probe_class(cls: type) -> Callable[[Callable[..., Tensor]], list[Tensor]]:
     def run(forward: Callable[..., Tensor]) -> list[Tensor]:
-        value, locations, weights = _probe_inputs(_PROBE_SHAPES, (2, 3))
+        value, locations, weights = _probe_inputs((2, 3))
         shapes = torch.tensor(_PROBE_SHAPES, device="cpu")
         start = torch.tensor([0, 15], device="cpu")
         return [forward(cls(), value, shapes, list(_PROBE_SHAPES), start, locations, weights, 64)]
@@ -288,16 +278,15 @@ def _probe_class(cls: type) -> Callable[[Callable[..., Tensor]], list[Tensor]]:
 
 
 def _probe_same_points(function: Callable[..., Tensor]) -> list[Tensor]:
-    value, locations, weights = _probe_inputs(_PROBE_SHAPES, (2, 3))
+    value, locations, weights = _probe_inputs((2, 3))
     return [function(value, list(_PROBE_SHAPES), locations, weights)]
 
 
 def _probe_point_list(function: Callable[..., Tensor]) -> list[Tensor]:
-    results = []
-    for method, shapes in (("default", _PROBE_SHAPES), ("discrete", _SQUARE_SHAPES)):
-        value, locations, weights = _probe_inputs(shapes, (sum(_PROBE_POINTS),))
-        results.append(function(value, list(shapes), locations, weights, list(_PROBE_POINTS), method))
-    return results
+    value, locations, weights = _probe_inputs((sum(_PROBE_POINTS),))
+    return [
+        function(value, list(_PROBE_SHAPES), locations, weights, list(_PROBE_POINTS), method) for method in _METHODS
+    ]
 
 
 def _check(
