@@ -106,33 +106,33 @@ TEST(Addresses, ValueOffsetsPass32Bits) {
   }
 }
 
-// 2^32 elements of value that share 512 floats of memory: batch and head are broadcast, most pixels too.
+// 2^32 elements of value that share 1024 floats of memory: batch and head are broadcast, most pixels too.
 TEST(Addresses, BroadcastValueOfMoreThan32Bits) {
-  const Problem problem = Parse("b1024_q1_m64_d8_p1_l64x128");
+  const Problem problem = Parse("b512_q1_m64_d16_p1_l64x128");
   ASSERT_GE(problem.batch * problem.value_size * problem.num_heads * problem.channels, int64_t{1} << 32);
   const Stream stream(9, 1);
-  std::vector<float> row(512);
+  std::vector<float> row(1024);
   for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(stream.Normal(static_cast<int64_t>(i)));
   const int64_t samples = problem.batch * problem.num_heads;
   std::vector<float> locations(static_cast<size_t>(2 * samples), 0.5f / 128);
   std::vector<float> weights(static_cast<size_t>(samples), 1);
   for (int64_t i = 0; i < samples; ++i) locations[static_cast<size_t>(2 * i + 1)] = (static_cast<float>(i % 64) + 0.5f) / 64;
 
-  Inputs inputs{row.data(), locations.data(), weights.data(), {.batch = 0, .pixel = 0, .head = 8, .channel = 1},
+  Inputs inputs{row.data(), locations.data(), weights.data(), {.batch = 0, .pixel = 0, .head = 16, .channel = 1},
                 DenseLocationStrides(problem), DenseWeightStrides(problem)};
   for (const Backend& backend : Backends()) {
     SCOPED_TRACE(backend.name);
     const size_t size = backend.forward_workspace ? backend.forward_workspace(problem, inputs.value_strides, 1) : 0;
     ASSERT_LT(size, size_t{1} << 28) << "workspace as large as a dense value";
     const Buffer workspace(size);
-    const Buffer output(static_cast<size_t>(samples * 8) * sizeof(float));
+    const Buffer output(static_cast<size_t>(samples * 16) * sizeof(float));
     const Status status =
         backend.forward(problem, inputs, output.data(), {workspace.data(), size}, SerialExecutor(), {});
     ASSERT_TRUE(status.ok()) << status.message();
     // Each sample is on a pixel centre: its head's row itself.
     int64_t wrong = 0;
-    for (int64_t i = 0; i < samples * 8; ++i) {
-      wrong += LoadElement(DType::kF32, output.data(), i) != static_cast<double>(row[static_cast<size_t>(i % 512)]);
+    for (int64_t i = 0; i < samples * 16; ++i) {
+      wrong += LoadElement(DType::kF32, output.data(), i) != static_cast<double>(row[static_cast<size_t>(i % 1024)]);
     }
     EXPECT_EQ(wrong, 0);
   }

@@ -1,0 +1,40 @@
+// `xmsda list`: what this build and machine offer.
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "driver/options.h"
+#include "testing/workloads.h"
+
+namespace xmsda::driver {
+
+int List(bool json) {
+  nlohmann::ordered_json all;
+  for (const Backend& backend : Backends()) {
+    all["backends"].push_back({{"name", backend.name}, {"description", backend.description}});
+  }
+  for (const testing::Workload& workload : testing::Workloads()) {
+    all["workloads"].push_back({{"name", workload.name},
+                                {"problem", workload.problem},
+                                {"sampling", testing::PatternName(workload.pattern)},
+                                {"description", workload.description}});
+  }
+  for (const testing::Pattern pattern : testing::kPatterns) all["sampling"].push_back(testing::PatternName(pattern));
+  for (const testing::Layout layout : testing::kLayouts) all["layouts"].push_back(testing::LayoutName(layout));
+  if (json) {
+    std::printf("%s\n", all.dump(2).c_str());
+    return kSuccess;
+  }
+  std::printf("backends\n");
+  for (const Backend& backend : Backends()) {
+    std::printf("  %-14s %s\n", backend.name.c_str(), backend.description.c_str());
+  }
+  std::printf("workloads\n");
+  for (const testing::Workload& workload : testing::Workloads()) {
+    std::printf("  %-14s %-66s %-8s %s\n", workload.name, workload.problem, testing::PatternName(workload.pattern),
+                workload.description);
+  }
+  return kSuccess;
+}
+
+}  // namespace xmsda::driver

@@ -1,0 +1,78 @@
+// The command line program `xmsda`.
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <string>
+
+#include "driver/options.h"
+
+namespace xmsda::driver {
+namespace {
+
+// One line on stderr, whatever the message holds.
+int Refuse(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::fprintf(stderr, "xmsda: %s\n", message.c_str());
+  return kBadInput;
+}
+
+void AddCommonOptions(CLI::App* mode, Options* options) {
+  mode->add_option("problems", options->problems, "Problems: names from `xmsda list`, or texts like b1_q300_m8_d32_p4_l64x64");
+  mode->add_option("--backend", options->backends, "Backends, see `xmsda list`")->delimiter(',');
+  mode->add_option("--sampling", options->sampling, "local, uniform, hot, outside, exact or nasty");
+  mode->add_option("--layout", options->layout, "Memory layout of value: bsmd, bmsd, bmds, padded or spread");
+  mode->add_option("--seed", options->seed, "Seed of the inputs");
+  mode->add_option("--threads", options->threads, "Threads");
+  mode->add_flag("--json", options->json, "Print JSON");
+}
+
+int RunMode(const Options& options, const std::vector<std::string>& default_problems, bool all_backends,
+            const std::function<int(const Plan&)>& mode) {
+  Plan plan;
+  const Status status = MakePlan(options, default_problems, all_backends, &plan);
+  return status.ok() ? mode(plan) : Refuse(status.message());
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Multi-scale deformable attention on the CPU: checks and measurements.\n"
+               "Exit codes: 0 success, 1 a check failed, 2 bad input.", "xmsda");
+  app.require_subcommand(1);
+  Options options;
+  CLI::App* list = app.add_subcommand("list", "List backends, workloads and sampling patterns");
+  list->add_flag("--json", options.json, "Print JSON");
+  CLI::App* check = app.add_subcommand("check", "Compare backends with the reference (default: all workloads)");
+  CLI::App* bitwise = app.add_subcommand("bitwise", "Compare the bits of runs over numbers of workers");
+  CLI::App* grad = app.add_subcommand("grad", "Compare gradients with finite differences of the forward pass, in f64");
+  CLI::App* bench = app.add_subcommand("bench", "Measure time; outputs are checked in the same run");
+  for (CLI::App* mode : {check, bitwise, grad, bench}) AddCommonOptions(mode, &options);
+  bench->add_option("--repeats", options.repeats, "Timed runs of each backend and pass");
+  bench->add_option("--pass", options.pass, "forward, backward or both");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    return Refuse(error.what());
+  }
+  if (*list) return List(options.json);
+  if (*check) return RunMode(options, WorkloadNames(), true, &Check);
+  if (*bitwise) return RunMode(options, WorkloadNames(), false, &Bitwise);
+  const std::vector<std::string> small = {"mmcv-unit", "b2_q5_m3_d7_p3,1_l6x9,4x3", "b1_q900_m2_d16_p2_l12x12",
+                                          "b1_q9_m2_d32_p2_l6x4,3x3_discrete"};
+  if (*grad) return RunMode(options, small, false, &Grad);
+  return RunMode(options, {"detr-enc"}, false, &Bench);
+}
+
+}  // namespace
+}  // namespace xmsda::driver
+
+int main(int argc, char** argv) {
+  try {
+    return xmsda::driver::Main(argc, argv);
+  } catch (const std::exception& error) {  // memory for a problem that is too large
+    std::fprintf(stderr, "xmsda: %s\n", error.what());
+    return xmsda::driver::kBadInput;
+  }
+}

@@ -1,0 +1,61 @@
+// What the command line asked for, and the modes of the driver.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends.h"
+#include "testing/inputs.h"
+
+namespace xmsda::driver {
+
+// Exit codes.
+inline constexpr int kSuccess = 0;
+inline constexpr int kCheckFailed = 1;
+inline constexpr int kBadInput = 2;
+
+// As given, not yet resolved.
+struct Options {
+  std::vector<std::string> problems;  // texts or names of workloads
+  std::vector<std::string> backends;
+  std::string sampling;  // empty: the workload's own, or uniform
+  std::string layout = "bsmd";
+  uint64_t seed = 1;
+  int threads = 1;
+  int repeats = 11;
+  std::string pass = "both";
+  bool json = false;
+};
+
+struct NamedCase {
+  std::string name;  // of the workload, else the problem's text
+  testing::Case test_case;
+};
+
+// What a mode works on.
+struct Plan {
+  std::vector<NamedCase> cases;
+  std::vector<const Backend*> backends;
+  int threads = 1;
+  int repeats = 11;
+  bool forward = true;
+  bool backward = true;
+  bool json = false;
+};
+
+// Resolves names. Problems default to `default_problems`, backends to all but the reference (or to "cpu" alone).
+Status MakePlan(const Options& options, const std::vector<std::string>& default_problems, bool all_backends, Plan* plan);
+
+std::vector<std::string> WorkloadNames();
+
+// The modes. Each returns an exit code.
+int List(bool json);
+int Check(const Plan& plan);
+int Bitwise(const Plan& plan);
+int Grad(const Plan& plan);
+int Bench(const Plan& plan);
+
+}  // namespace xmsda::driver
