@@ -73,7 +73,7 @@ BackwardScratch TakeScratch(const BackwardPlan& plan, Arena& arena, int64_t lane
   const int64_t real = plan.real_size;
   BackwardScratch s;
   s.keys = arena.Take<uint32_t>(plan.chunk * samples);
-  s.order = arena.Take<uint32_t>(plan.chunk * samples);
+  s.order = arena.Take<uint32_t>(plan.chunk * samples + kSamplesAhead);
   s.cells = arena.Take<uint32_t>(plan.num_cells + 1);
   s.factors = arena.Take<uint8_t>(plan.chunk * samples * 4 * real);
   s.grad_output = arena.Take<uint8_t>(plan.chunk * plan.padded_channels * real);

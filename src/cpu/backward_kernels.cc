@@ -302,6 +302,11 @@ HWY_INLINE void SweepTile(D d, const BackwardTask& t, const CellRows<Real>& rows
   V a00 = hn::Zero(d), a01 = a00, a10 = a00, a11 = a00, a20 = a00, a21 = a00, a30 = a00, a31 = a00;
   const size_t dot_stride = DotStride(d);
   for (size_t i = 0; i < count; ++i) {
+    // Later samples' rows, also of later cells: in cell order they are scattered over the chunk (2 MB). Past the end of
+    // `order` stand old samples.
+    const size_t later = samples[i + kSamplesAhead] >> 16;
+    PrefetchBytes(grad_output + later * row, kVectors * lanes * sizeof(Real));
+    if (channel == 0) hwy::Prefetch(factors + (later * padded + (samples[i + kSamplesAhead] & 0xFFFF)) * 4);
     const size_t query = samples[i] >> 16;
     const Real* g = grad_output + query * row;
     const Real* w = factors + (query * padded + (samples[i] & 0xFFFF)) * 4;
@@ -410,12 +415,25 @@ void Sweep(const BackwardTask& t) {
 
 // ---- 4. Finish
 
+// Whole vectors to aligned places go past the caches: gradients of samples are written once and are larger than them.
+template <class Real>
+HWY_INLINE void StreamOrCopy(const Real* HWY_RESTRICT from, size_t count, uint8_t* to) {
+  const hn::ScalableTag<Real> d;
+  const size_t lanes = hn::Lanes(d);
+  if (count % lanes != 0 || reinterpret_cast<uintptr_t>(to) % (lanes * sizeof(Real)) != 0) {
+    std::memcpy(to, from, count * sizeof(Real));
+    return;
+  }
+  auto* target = reinterpret_cast<Real*>(to);
+  for (size_t i = 0; i < count; i += lanes) hn::Stream(hn::LoadU(d, from + i), d, target + i);
+}
+
 template <class Real>
 HWY_INLINE void StoreGradients(DType dtype, const Real* HWY_RESTRICT from, size_t count, uint8_t* to) {
   if constexpr (sizeof(Real) == 8) {
-    std::memcpy(to, from, count * sizeof(Real));
+    StreamOrCopy(from, count, to);
   } else if (dtype == DType::kF32) {
-    std::memcpy(to, from, count * sizeof(Real));
+    StreamOrCopy(from, count, to);
   } else if (dtype == DType::kBF16) {
     StoreConverted<BF16Row>(from, count, reinterpret_cast<BF16*>(to));
   } else {
@@ -464,7 +482,8 @@ void Finish(const BackwardTask& t) {
   const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
   auto* copy = static_cast<Real*>(t.scratch.samples);
   const auto* factors = static_cast<const Real*>(t.scratch.factors);
-  const bool in_place = count == padded && t.samples.dtype == (sizeof(Real) == 8 ? DType::kF64 : DType::kF32);
+  Real* grad_locations = copy + 3 * padded;
+  Real* grad_weights = copy + 5 * padded;
   const int64_t n = t.query_end - t.query_begin;
   for (int64_t i = 0; i < n; ++i) {
     const int64_t query = QueryAt(t, i);
@@ -473,18 +492,13 @@ void Finish(const BackwardTask& t) {
     }
     const auto samples = ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, copy);
     const Real* dots = factors + static_cast<size_t>(i) * padded * 4;
-    uint8_t* to_locations = t.grad_locations + query * t.grad_location_query_stride;
-    uint8_t* to_weights = t.grad_weights + query * t.grad_weight_query_stride;
-    Real* grad_locations = in_place ? reinterpret_cast<Real*>(to_locations) : copy + 3 * padded;
-    Real* grad_weights = in_place ? reinterpret_cast<Real*>(to_weights) : copy + 5 * padded;
     for (size_t k = 0; k < padded; k += lanes) {
       FinishSamples(d, t, samples, k, dots, grad_locations, grad_weights);
     }
-    if (!in_place) {
-      StoreGradients(t.samples.dtype, grad_locations, 2 * count, to_locations);
-      StoreGradients(t.samples.dtype, grad_weights, count, to_weights);
-    }
+    StoreGradients(t.samples.dtype, grad_locations, 2 * count, t.grad_locations + query * t.grad_location_query_stride);
+    StoreGradients(t.samples.dtype, grad_weights, count, t.grad_weights + query * t.grad_weight_query_stride);
   }
+  hwy::FlushStream();
 }
 
 // ---- A task

@@ -80,10 +80,14 @@ struct CellGrid {
   int64_t NumCells() const { return (height + 1) * (width + 1); }
 };
 
+// How far ahead of the sweep the rows of samples are prefetched. The sample numbers there are read also past the last
+// one; they need not mean anything.
+constexpr int64_t kSamplesAhead = 12;
+
 // Scratch of one backward task. Chunk arrays are for `queries` queries of `padded` samples.
 struct BackwardScratch {
   uint32_t* keys = nullptr;     // [queries, padded] cell of each sample, the last one for samples outside
-  uint32_t* order = nullptr;    // [queries * padded] samples sorted by cell: query << 16 | sample
+  uint32_t* order = nullptr;    // [queries * padded + kSamplesAhead] samples sorted by cell: query << 16 | sample
   uint32_t* cells = nullptr;    // [num_cells + 1] histogram, then the end of each cell in `order`
   void* factors = nullptr;      // [queries, padded, 4] Reals: weights of the corners, then dots with them
   void* grad_output = nullptr;  // [queries, padded_channels] Reals

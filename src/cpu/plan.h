@@ -55,8 +55,8 @@ bool QueriesArePixels(const Problem& problem);
 // the first tile, then those of the second, ... `order` has num_queries entries.
 void TileOrder(const Problem& problem, int64_t tile, int32_t* order);
 
-// Tiles of 16 x 16 queries: see docs/kernels.md for the figures of other sizes.
-constexpr int64_t kTile = 16;
+// Tiles of 12 x 12 queries: see docs/kernels.md for the figures of other sizes.
+constexpr int64_t kTile = 12;
 
 // Samples per query and head that the CPU backend takes.
 constexpr int64_t kMaxSamples = 65535;
