@@ -257,11 +257,11 @@ def test_offsets_beyond_32_bits(tmp_path: Path) -> None:
 
 
 def test_more_than_2_to_the_31_elements() -> None:
-    # B*S*M*D = 2**33, all of it one row of four numbers.
-    row = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    value = row.expand(512, 2**18, 16, 4)
-    assert value.numel() == 2**33
-    locations = torch.full((512, 1, 16, 1, 1, 2), 0.5)
-    weights = torch.full((512, 1, 16, 1, 1), 0.25)
+    # B*S*M*D = 2**32, all of it one row of 32 numbers.
+    row = torch.arange(32.0)
+    value = row.expand(32, 2**18, 16, 32)
+    assert value.numel() == 2**32
+    locations = torch.full((32, 1, 16, 1, 1, 2), 0.5)
+    weights = torch.full((32, 1, 16, 1, 1), 0.25)
     output = ms_deform_attn(value, [(512, 512)], None, locations, weights)
-    assert torch.equal(output, (row * 0.25).repeat(16).expand(512, 1, 64))
+    assert torch.equal(output, (row * 0.25).repeat(16).expand(32, 1, 512))
