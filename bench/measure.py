@@ -23,7 +23,8 @@ from bench.workloads import Workload
 PASSES = ("forward", "backward", "forward_backward")
 
 # Calls on fewer samples than this are preceded by an untimed one, for every implementation of the cell alike: caches
-# and threads are then as in a model that has just used them. Above it, a call displaces the caches by itself.
+# and threads are then as in a model that has just used them. Before larger ones something else is written to the
+# caches, also for all alike: an implementation must not find warm what the one before it has read.
 WARM_SAMPLES = 1_000_000
 # Idle time before a call (seconds): threads of the implementation before it that still spin go to sleep (libgomp spins
 # for about 5 ms, ONNX Runtime for less).
@@ -31,6 +32,8 @@ PAUSE = 0.008
 # A repetition of a short call lasts this long (seconds); its median counts as one measurement.
 BURST = 0.010
 MAX_REPETITIONS = 25
+# Several times the last level cache that two cores have.
+_DISPLACER = np.zeros(128 * 2**20 // 8)
 
 
 @dataclass
@@ -133,6 +136,8 @@ def _burst(call: Callable[[], tuple[float, ...]], warm: bool) -> list[float]:
     time.sleep(PAUSE)
     if warm:
         call()
+    else:
+        np.add(_DISPLACER, 1, out=_DISPLACER)
     durations = [call()]
     first = sum(durations[0])
     if warm and first < BURST:
@@ -213,6 +218,7 @@ def _warm_up_and_check(
         try:
             if contender.implementation.forward_from_training and not warmed_up:
                 _train(contender.operator)  # compiles
+            np.add(_DISPLACER, 1, out=_DISPLACER)
             results, seconds[entry.impl] = _results(contender.operator)
         except Exception as error:
             entry.status, entry.reason = "failed", f"{type(error).__name__}: {error}"

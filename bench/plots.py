@@ -12,6 +12,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 from bench.results import Run
 
@@ -26,7 +27,7 @@ def _bars(axes: Any, rows: list[str], series: list[tuple[str, str, list[float | 
         for place, value in zip(places, values, strict=True):
             if value is not None:
                 text = f"{value:.0f}{unit}" if value >= 10 else f"{value:.1f}{unit}"
-                axes.text(value, place, " " + text, va="center", fontsize=6)
+                axes.text(value, place, " " + text, va="center", fontsize=6, clip_on=True)
     axes.set_yticks(range(len(rows)), rows, fontsize=7)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
@@ -46,12 +47,15 @@ def plot_speedup(run: Run, path: Path) -> None:
                 ("over the best peer", _LIGHT, [run.over(row, sampling, count, name) for row in rows]),
             ]
             _bars(axes, rows, series, "x")
+            measured = [value for _, _, values in series for value in values if value]
             axes.set_xscale("log")
-            axes.set_xlim(left=0.5)
+            axes.set_xlim(min([0.5, *measured]) * 0.8, max([2, *measured]) * 1.6)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.axvline(1, color=_LINE, linewidth=0.8)
             passes = name.replace("_", " + ")
             axes.set_title(f"{passes}, {count} thread{'s' if count > 1 else ''}, {sampling} sampling", fontsize=9)
-    grid[0][0].legend(fontsize=7, loc="lower right")
+    figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, ncols=4, loc="outside lower center")
     figure.suptitle("xmsda fp32: times faster than its peers")
     figure.savefig(path, dpi=130)
     plt.close(figure)
@@ -76,7 +80,7 @@ def plot_bounds(run: Run, path: Path) -> None:
         _bars(axes, rows, series, "%")
         axes.axvline(100, color=_LINE, linewidth=0.8)
         axes.set_title(f"{name}, {threads} thread{'s' if threads > 1 else ''}", fontsize=9)
-    grid[0][0].legend(fontsize=7, loc="lower right")
+    figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, ncols=4, loc="outside lower center")
     figure.suptitle("xmsda fp32: percent of the machine's bound")
     figure.savefig(path, dpi=130)
     plt.close(figure)
