@@ -57,7 +57,7 @@ TEST(Conformance, PointsAndLevels) {
   std::string levels = "1x1";
   for (int count = 1; count <= 8; ++count) {
     CheckPatterns("b1_q7_m2_d12_p3_l" + levels, {Pattern::kExact, Pattern::kLocal});
-    levels += "," + std::to_string(1 << (count % 4)) + "x" + std::to_string(1 << (count % 3));
+    levels.append(",").append(std::to_string(1 << (count % 4))).append("x").append(std::to_string(1 << (count % 3)));
   }
 }
 

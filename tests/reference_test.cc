@@ -94,29 +94,20 @@ TEST(Reference, ByHand) {
   }
 }
 
-// Both axes are clamped to the height minus one: of the three columns only two can be reached.
+// The nearest pixel, each axis clamped to the level.
 TEST(Reference, DiscreteByHand) {
   EXPECT_EQ(SampleOne(0, 0, "_discrete"), 2 * 1);
-  EXPECT_EQ(SampleOne(0.5 / 3, 0, "_discrete"), 2 * 2);   // trunc(0.5 + 0.5) = 1
+  EXPECT_EQ(SampleOne(0.5 / 3, 0, "_discrete"), 2 * 2);  // trunc(0.5 + 0.5) = 1
   EXPECT_EQ(SampleOne(0.49 / 3, 0, "_discrete"), 2 * 1);
-  EXPECT_EQ(SampleOne(1, 0, "_discrete"), 2 * 2);         // column 3 becomes 1
-  EXPECT_EQ(SampleOne(1, 1, "_discrete"), 2 * 5);
+  EXPECT_EQ(SampleOne(1, 0, "_discrete"), 2 * 3);  // column 3 becomes 2
+  EXPECT_EQ(SampleOne(1, 1, "_discrete"), 2 * 6);
   EXPECT_EQ(SampleOne(-7, 9, "_discrete"), 2 * 4);
-  EXPECT_EQ(SampleOne(1e30, -1e30, "_discrete"), 2 * 2);
+  EXPECT_EQ(SampleOne(1e30, -1e30, "_discrete"), 2 * 3);
+  EXPECT_EQ(SampleOne(-1e308, 1e308, "_discrete"), 2 * 4);  // finite, although the pixel coordinate is not
   for (const double odd : {kNaN, kInf, -kInf}) {
     EXPECT_EQ(SampleOne(odd, 0, "_discrete"), 0);
     EXPECT_EQ(SampleOne(0, odd, "_discrete"), 0);
   }
-  // A level higher than wide: a column beyond the width reads nothing.
-  Doubles tall(Parse("f64_l3x1_discrete"));
-  tall.value = {1, 2, 3};
-  tall.weights = {1};
-  tall.locations = {1, 0.5};
-  tall.Forward();
-  EXPECT_EQ(tall.output[0], 0);
-  tall.locations = {0.4, 0.5};
-  tall.Forward();
-  EXPECT_EQ(tall.output[0], 3);  // trunc(0.5 * 3 + 0.5) = 2
 }
 
 // The definition as a sum over all pixels with hat functions: no floor, no neighbours, no borders to get wrong.

@@ -153,26 +153,30 @@ std::string PointsToString(const std::vector<Level>& levels) {
   const auto same = [&](const Level& level) { return level.points == levels.front().points; };
   std::string text = std::to_string(levels.front().points);
   if (std::all_of(levels.begin(), levels.end(), same)) return text;
-  for (size_t i = 1; i < levels.size(); ++i) text += "," + std::to_string(levels[i].points);
+  for (size_t i = 1; i < levels.size(); ++i) text.append(",").append(std::to_string(levels[i].points));
   return text;
 }
 
 }  // namespace
 
 std::string ToString(const Problem& problem) {
-  std::string text = "b" + std::to_string(problem.batch) + "_q" + std::to_string(problem.num_queries) + "_m" +
-                     std::to_string(problem.num_heads) + "_d" + std::to_string(problem.channels);
-  if (!problem.levels.empty()) text += "_p" + PointsToString(problem.levels);
-  text += std::string("_") + DTypeName(problem.value_dtype) + "_l";
+  std::string text;
+  const auto append = [&text](const char* field, int64_t number) { text.append(field).append(std::to_string(number)); };
+  append("b", problem.batch);
+  append("_q", problem.num_queries);
+  append("_m", problem.num_heads);
+  append("_d", problem.channels);
+  if (!problem.levels.empty()) text.append("_p").append(PointsToString(problem.levels));
+  text.append("_").append(DTypeName(problem.value_dtype)).append("_l");
   int64_t next_start = 0;
   for (size_t i = 0; i < problem.levels.size(); ++i) {
     const Level& level = problem.levels[i];
-    if (i > 0) text += ",";
-    text += std::to_string(level.height) + "x" + std::to_string(level.width);
-    if (level.start != next_start) text += "@" + std::to_string(level.start);
+    append(i > 0 ? "," : "", level.height);
+    append("x", level.width);
+    if (level.start != next_start) append("@", level.start);
     next_start = LevelEnd(level);
   }
-  if (problem.value_size != next_start) text += "_s" + std::to_string(problem.value_size);
+  if (problem.value_size != next_start) append("_s", problem.value_size);
   if (problem.location_dtype == DType::kF32 && problem.value_dtype != DType::kF32) text += "_locf32";
   if (problem.sampling == Sampling::kDiscrete) text += "_discrete";
   return text;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <new>
 #include <string>
 
 #include "driver/options.h"
@@ -71,7 +72,10 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return xmsda::driver::Main(argc, argv);
-  } catch (const std::exception& error) {  // memory for a problem that is too large
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "xmsda: problem: expected arrays that fit into memory, got a larger one\n");
+    return xmsda::driver::kBadInput;
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "xmsda: %s\n", error.what());
     return xmsda::driver::kBadInput;
   }

@@ -67,7 +67,8 @@ void DiscreteAxis(const Arithmetic& arithmetic, double u, int64_t size, std::vec
   if (!std::isfinite(u)) return;
   const double limit = static_cast<double>(size - 1);
   const double x = u * static_cast<double>(size) + 0.5;
-  const double e = arithmetic.unit * (std::abs(u * static_cast<double>(size)) + std::abs(x));
+  // A finite location may still overflow here; it is then far outside, and certain.
+  const double e = std::isfinite(x) ? arithmetic.unit * (std::abs(u * static_cast<double>(size)) + std::abs(x)) : 0;
   const auto pixel = [&](double t) { return static_cast<int64_t>(std::clamp(std::trunc(t), 0.0, limit)); };
   const int64_t first = pixel(x - e);
   const int64_t last = pixel(x + e);

@@ -1,0 +1,37 @@
+// Fuzzes ParseProblem: what it accepts must print to a text that parses to the same text.
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "xmsda/problem.h"
+
+namespace {
+
+void Require(bool condition, const std::string& what) {
+  if (condition) return;
+  std::fprintf(stderr, "%s\n", what.c_str());
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  xmsda::Problem problem;
+  const xmsda::Status status = xmsda::ParseProblem(text, &problem);
+  if (!status.ok()) {
+    Require(!status.message().empty() && status.message().find('\n') == std::string::npos, "message: not one line");
+    return 0;
+  }
+  Require(xmsda::Validate(problem).ok(), "an invalid problem was accepted");
+  const std::string printed = xmsda::ToString(problem);
+  xmsda::Problem again;
+  const xmsda::Status again_status = xmsda::ParseProblem(printed, &again);
+  Require(again_status.ok(), printed + ": " + again_status.message());
+  Require(xmsda::ToString(again) == printed, printed + " became " + xmsda::ToString(again));
+  return 0;
+}
