@@ -56,6 +56,9 @@ HWY_INLINE hn::Mask<D> FindCells(D d, const SampleSource& s, V u, V v, V width, 
 // Queries ahead whose inputs are prefetched: their rows lie M*D elements apart, in tile order.
 constexpr int64_t kPrefetchDistance = 12;
 
+// Columns ahead of a cell whose pixels are prefetched.
+constexpr int64_t kColumnsAhead = 8;
+
 // ---- 1. Prepare
 
 // A row of grad_output as Reals, padded with zeros.
@@ -387,11 +390,20 @@ HWY_INLINE CellRows<Real> RowsOfCell(const BackwardTask& t, const CellGrid& grid
   return rows;
 }
 
+// The row of pixels below a cell is new to the sweep: ask for the one some columns ahead.
+HWY_INLINE void PrefetchPixel(const BackwardTask& t, const CellGrid& grid, int64_t x, int64_t y, size_t row_bytes) {
+  if (y >= grid.height || x >= grid.width) return;
+  const int64_t pixel = grid.start + y * grid.width + x;
+  PrefetchBytes(t.value + pixel * t.value_pixel_stride, row_bytes);
+  PrefetchBytes(t.grad_value + pixel * t.grad_value_pixel_stride, row_bytes);
+}
+
 template <class Real>
 void Sweep(const BackwardTask& t) {
   const hn::ScalableTag<Real> d;
   const size_t padded = PaddedSamples(d, t.samples);
   const uint32_t* cells = t.scratch.cells;
+  const size_t row_bytes = static_cast<size_t>(t.padded_channels) * sizeof(Real);
   uint32_t begin = 0;
   for (int64_t g = 0; g < t.num_grids; ++g) {
     const CellGrid& grid = t.grids[g];
@@ -402,6 +414,7 @@ void Sweep(const BackwardTask& t) {
     for (int64_t c = range.first; c <= range.last; ++c) {
       const uint32_t end = cells[c];
       if (begin != end) {
+        PrefetchPixel(t, grid, x + kColumnsAhead, y + 1, row_bytes);
         SweepCell(d, t, RowsOfCell<Real>(t, grid, x, y), padded, begin, end);
         begin = end;
       }
