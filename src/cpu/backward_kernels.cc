@@ -56,8 +56,8 @@ HWY_INLINE hn::Mask<D> FindCells(D d, const SampleSource& s, V u, V v, V width, 
 // Queries ahead whose inputs are prefetched: their rows lie M*D elements apart, in tile order.
 constexpr int64_t kPrefetchDistance = 12;
 
-// Columns ahead of a cell whose pixels are prefetched.
-constexpr int64_t kColumnsAhead = 8;
+// Cells whose rows are on their way while one is swept.
+constexpr size_t kCellsAhead = 4;
 
 // ---- 1. Prepare
 
@@ -390,12 +390,20 @@ HWY_INLINE CellRows<Real> RowsOfCell(const BackwardTask& t, const CellGrid& grid
   return rows;
 }
 
-// The row of pixels below a cell is new to the sweep: ask for the one some columns ahead.
-HWY_INLINE void PrefetchPixel(const BackwardTask& t, const CellGrid& grid, int64_t x, int64_t y, size_t row_bytes) {
-  if (y >= grid.height || x >= grid.width) return;
-  const int64_t pixel = grid.start + y * grid.width + x;
-  PrefetchBytes(t.value + pixel * t.value_pixel_stride, row_bytes);
-  PrefetchBytes(t.grad_value + pixel * t.grad_value_pixel_stride, row_bytes);
+// A cell whose rows have been asked for.
+template <class Real>
+struct PendingCell {
+  CellRows<Real> rows;
+  uint32_t begin;
+  uint32_t end;
+};
+
+template <class Real>
+HWY_INLINE void PrefetchCell(const CellRows<Real>& rows, size_t row_bytes) {
+  for (size_t corner = 0; corner < 4; ++corner) {
+    PrefetchBytes(rows.value[corner], row_bytes);
+    PrefetchBytes(rows.grad[corner], row_bytes);
+  }
 }
 
 template <class Real>
@@ -404,7 +412,13 @@ void Sweep(const BackwardTask& t) {
   const size_t padded = PaddedSamples(d, t.samples);
   const uint32_t* cells = t.scratch.cells;
   const size_t row_bytes = static_cast<size_t>(t.padded_channels) * sizeof(Real);
+  PendingCell<Real> pending[kCellsAhead];
+  size_t found = 0;
   uint32_t begin = 0;
+  const auto sweep = [&](size_t i) HWY_ATTR {
+    const PendingCell<Real>& cell = pending[i % kCellsAhead];
+    SweepCell(d, t, cell.rows, padded, cell.begin, cell.end);
+  };
   for (int64_t g = 0; g < t.num_grids; ++g) {
     const CellGrid& grid = t.grids[g];
     const CellRange range = TouchedCells<Real>(t, grid, padded);
@@ -414,8 +428,11 @@ void Sweep(const BackwardTask& t) {
     for (int64_t c = range.first; c <= range.last; ++c) {
       const uint32_t end = cells[c];
       if (begin != end) {
-        PrefetchPixel(t, grid, x + kColumnsAhead, y + 1, row_bytes);
-        SweepCell(d, t, RowsOfCell<Real>(t, grid, x, y), padded, begin, end);
+        if (found >= kCellsAhead) sweep(found);
+        PendingCell<Real>& cell = pending[found % kCellsAhead];
+        cell = {RowsOfCell<Real>(t, grid, x, y), begin, end};
+        PrefetchCell(cell.rows, row_bytes);
+        ++found;
         begin = end;
       }
       if (++x == grid.width) {
@@ -424,6 +441,7 @@ void Sweep(const BackwardTask& t) {
       }
     }
   }
+  for (size_t i = found < kCellsAhead ? 0 : found - kCellsAhead; i < found; ++i) sweep(i);
 }
 
 // ---- 4. Finish
