@@ -26,6 +26,9 @@ from bench.workloads import Workload
 _QUICK_ROWS = ["mmcv-unit", "rtdetr-dec", "rfdetr-dec", "detr-dec", "detr-enc"]
 # The rows and patterns that the bars quote by name get more repetitions of the slow peers.
 _QUOTED = ("detr-enc", "local")
+_MEMORY_ROWS = ("detr-enc", "detr-dec")
+# A process of its own for each: mostly importing and making inputs.
+_MEMORY_SECONDS = 9
 
 T = TypeVar("T")
 
@@ -98,7 +101,7 @@ class _Clock:
 
     def __init__(self, settings: Settings) -> None:
         self.started = time.monotonic()
-        self.end = self.started + settings.minutes * 60
+        self.end = self.started + settings.minutes * 60 - _MEMORY_SECONDS * len(_memory_jobs(settings))
         pairs = [(row, threads) for row in settings.rows for threads in settings.threads]
         self.weight = sum(_weight(*pair) for pair in pairs) * len(settings.samplings)
 
@@ -170,20 +173,26 @@ def measure(console: Console, settings: Settings) -> Run:
                 console.print(f"{head}: {_cell_line(run, entries)} ({clock.text()})", highlight=False)
         del inputs
     _bounds(console, run, program, settings.threads, 100)
-    if settings.memory:
-        _memory(console, run, settings)
+    _memory(console, run, settings)
     return run
 
 
+def _memory_jobs(settings: Settings) -> list[tuple[Workload, Implementation]]:
+    if not settings.memory:
+        return []
+    return [
+        (row, implementation)
+        for row in settings.rows
+        if row.name in _MEMORY_ROWS
+        for implementation in settings.impls
+        if not (settings.quick and implementation.peer) and implementation.unable(row.problem) is None
+    ]
+
+
 def _memory(console: Console, run: Run, settings: Settings) -> None:
-    rows = [row.name for row in settings.rows if row.name in ("detr-enc", "detr-dec")]
-    for row in rows:
-        for implementation in settings.impls:
-            if settings.quick and implementation.peer:
-                continue
-            if implementation.unable(workloads.select([row])[0].problem) is None:
-                console.print(f"memory: {row}, {implementation.label}", highlight=False)
-                run.memory.append(memory.measure(row, implementation, max(settings.threads)))
+    for row, implementation in _memory_jobs(settings):
+        console.print(f"memory: {row.name}, {implementation.label}", highlight=False)
+        run.memory.append(memory.measure(row.name, implementation, max(settings.threads)))
 
 
 def _write(run: Run, folder: Path, stem: str) -> list[Path]:

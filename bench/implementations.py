@@ -82,7 +82,7 @@ class Implementation:
         """Why this implementation can not do the problem, None when it can."""
         try:
             importlib.import_module(self.module)
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             return f"{self.module} can not be imported: {error}"
         if self.even_points_only and not problem.even_points:
             return "takes one number of points for all levels"

@@ -169,7 +169,7 @@ class Bar:
         return {name: getattr(self, name) for name in names}
 
 
-_DECODERS = ("detr-dec", "dino-dec", "rtdetr-dec", "rfdetr-dec")
+_DECODERS = ("detr-dec", "dino-dec", "rtdetr-dec", "rtdetrv2-dec", "rfdetr-dec")
 
 
 def _worst(ratios: list[tuple[float, str]]) -> tuple[float | None, str]:

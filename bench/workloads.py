@@ -1,5 +1,7 @@
 """The rows of the benchmark: shapes of published models, and two odd ones.
 
+Names and problems are those of `xmsda list` (src/testing/workloads.cc, a test compares them), with more batch sizes.
+
 SPDX-License-Identifier: Apache-2.0
 """
 
@@ -54,7 +56,7 @@ WORKLOADS = (
     ),
     Workload("m2f-enc-b2", "b2_q21504_m8_d32_p4_f32_l32x32,64x64,128x128", "pixels", "the same, two images"),
     Workload("rtdetr-dec", f"b1_q300_m8_d32_p4_f32_{_RTDETR}", "random", "RT-DETR v1, v2 decoder, 640x640"),
-    Workload("rtdetr-dec-disc", f"b1_q300_m8_d32_p4_f32_{_RTDETR}_discrete", "random", "RT-DETRv2, discrete sampling"),
+    Workload("rtdetrv2-dec", f"b1_q300_m8_d32_p4_f32_{_RTDETR}_discrete", "random", "RT-DETRv2, discrete sampling"),
     Workload("dfine-dec", f"b1_q300_m8_d32_p3,6,3_f32_{_RTDETR}", "random", "D-FINE decoder"),
     Workload("rfdetr-dec", "b1_q300_m16_d16_p2_f32_l40x40", "random", "RF-DETR base decoder"),
     Workload("omdet-dec", f"b1_q900_m8_d32_p4_f32_{_RTDETR}", "random", "OmDet-Turbo decoder"),
@@ -70,8 +72,8 @@ WORKLOADS = (
     Workload("hub-bench-b2", "b2_q300_m8_d32_p4_f32_l64x64,32x32,16x16,8x8", "random", "the same, batch 2"),
     Workload("hub-bench-b4", "b4_q300_m8_d32_p4_f32_l64x64,32x32,16x16,8x8", "random", "the same, batch 4"),
     Workload("mmcv-unit", "b1_q2_m2_d2_p2_f32_l6x4,3x2", "random", "mmcv's unit test"),
-    Workload("odd-37", "b6_q9680_m4_d37_p3_f32_l60x40,60x40,60x40,60x40,60x40", "raster", "37 channels"),
-    Workload("odd-147", "b1_q1450_m7_d147_p21_f32_l60x40,60x40,60x40", "random", "147 channels, 21 points"),
+    Workload("odd-d37", "b6_q9680_m4_d37_p3_f32_l60x40,60x40,60x40,60x40,60x40", "raster", "37 channels"),
+    Workload("odd-d147", "b1_q1450_m7_d147_p21_f32_l60x40,60x40,60x40", "random", "147 channels, 21 points"),
 )
 
 

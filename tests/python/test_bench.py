@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,14 @@ def test_rows_parse_and_print() -> None:
         assert workload.queries != "pixels" or parsed.queries == parsed.value_size, workload.name
     assert workloads.select(["detr-enc"])[0].problem.value_size == 22223
     assert workloads.select(["dfine-dec"])[0].problem.points == (3, 6, 3)
+
+
+def test_rows_are_those_of_the_driver() -> None:
+    source = (machine.ROOT / "src" / "testing" / "workloads.cc").read_text()
+    theirs = dict(re.findall(r'\{"([a-z0-9-]+)",\s*"(b\d+_[^"]+)"', source))
+    ours = {workload.name: workload.text for workload in WORKLOADS}
+    assert len(theirs) > 10
+    assert {name: ours.get(name) for name in theirs} == theirs
 
 
 @pytest.mark.parametrize(
@@ -231,7 +240,7 @@ def test_bars_by_hand() -> None:
     worst = found["every row, every pass, over the best peer, worst cell"]
     assert worst.measured == pytest.approx(0.2)
     assert worst.detail.startswith("detr-enc local, 1 thread")
-    decoders = found["detr-dec, dino-dec, rtdetr-dec, rfdetr-dec: forward over the best peer, worst cell"]
+    decoders = found["detr-dec, dino-dec, rtdetr-dec, rtdetrv2-dec, rfdetr-dec: forward over the best peer, worst cell"]
     assert decoders.measured == pytest.approx(3)
     peak = next(bar for text, bar in found.items() if "peak memory" in text)
     assert peak.verdict == "missed"
