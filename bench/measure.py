@@ -87,7 +87,7 @@ class Plan:
     seconds
         How long the cell should take; it takes longer when slow calls need it.
     min_repetitions
-        Least number of measurements; two less, but one at least, for calls of more than 10 s.
+        Least number of measurements; at least 5 for short calls, two less (but one) for calls of more than 10 s.
     warmed_up
         All implementations have run on this row and number of threads before: the call that checks the results is a
         measurement, too.
@@ -243,7 +243,9 @@ def _count_the_checks(contenders: list[_Contender], seconds: dict[str, dict[str,
 
 def _repetitions(seconds: float, share: float, plan: Plan) -> int:
     """How often to repeat a call that takes this long within a share of the cell's time."""
-    least = plan.min_repetitions if seconds < 10 else max(1, plan.min_repetitions - 2)
+    least = max(5, plan.min_repetitions) if seconds < 0.3 else plan.min_repetitions
+    if seconds > 10:
+        least = max(1, plan.min_repetitions - 2)
     return max(least, min(int(share / (seconds + PAUSE)), MAX_REPETITIONS))
 
 

@@ -247,9 +247,10 @@ def test_bars_by_hand() -> None:
     assert len(results.below(run, 2)) == 3
 
 
-def test_slow_calls_are_spread_over_the_rounds() -> None:
+def test_number_of_repetitions() -> None:
     counts = [measure._repetitions(seconds, 2.0, measure.Plan(0, 3)) for seconds in (0.01, 0.5, 5.0, 20.0)]
     assert counts == [measure.MAX_REPETITIONS, 3, 3, 1]
+    assert measure._repetitions(0.2, 0.0, measure.Plan(0, 3)) == 5
 
 
 def run_main(tmp_path: Path, *more: str) -> tuple[int, dict[str, Any]]:
