@@ -230,7 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    run = loaded or measure(console, settings)
+    run = (loaded or measure(console, settings)).rounded()
     report.print_report(console, run)
     files = _write(run, arguments.output, "cpu")
     if arguments.publish:

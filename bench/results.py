@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,14 @@ class Run:
             return None
         least = bound(parse(entry.problem), name, entry.dtype, self.rates, entry.threads)["bound_ms"]
         return least / entry.passes[name]["median_ms"]
+
+    def rounded(self) -> Run:
+        """The run to five digits, as the file keeps it: a page made from either is the same."""
+        entries = [
+            replace(entry, passes=_rounded(entry.passes), differences=_rounded(entry.differences))
+            for entry in self.entries
+        ]
+        return Run(self.machine, _rounded(self.rates), entries, _rounded(self.memory))
 
     def broken(self) -> list[str]:
         """A line for every implementation that failed or computed something else."""
