@@ -229,8 +229,8 @@ void FailArgument(const char* name, const std::string& expected, const std::stri
 }
 
 Call ReadArguments(const TensorArguments& arguments) {
-  Call call{.problem = {}, .inputs = {}, .locations = arguments.sampling_locations,
-            .weights = arguments.attention_weights};
+  Call call{
+      .problem = {}, .inputs = {}, .locations = arguments.sampling_locations, .weights = arguments.attention_weights};
   Problem& problem = call.problem;
   problem.sampling = arguments.discrete ? Sampling::kDiscrete : Sampling::kBilinear;
   ReadValue(arguments.value, &call);
@@ -263,8 +263,7 @@ Tensor ReadGradOutput(const Tensor& grad_output, const Problem& problem) {
              "[B, Q, M*D]");
   DType dtype;
   if (!ReadDType(grad_output, &dtype) || dtype != problem.value_dtype) {
-    FailArgument("grad_output", std::string("value's dtype ") + DTypeName(problem.value_dtype),
-                 DTypeText(grad_output));
+    FailArgument("grad_output", std::string("value's dtype ") + DTypeName(problem.value_dtype), DTypeText(grad_output));
   }
   return grad_output.is_contiguous() ? grad_output : torch::stable::contiguous(grad_output);
 }

@@ -13,6 +13,7 @@
 namespace xmsda::torch_binding {
 
 using torch::stable::Tensor;
+using Points = std::vector<int64_t>;
 
 // The tensors as they came from Python.
 struct TensorArguments {
@@ -21,7 +22,7 @@ struct TensorArguments {
   const std::optional<Tensor>& level_start_index;  // [L] int32 or int64; none: every level starts where the last ends
   const Tensor& sampling_locations;                // [B,Q,M,L,P,2], or [B,Q,M,K,2] with points
   const Tensor& attention_weights;                 // [B,Q,M,L,P], or [B,Q,M,K] with points
-  const std::vector<int64_t>& points;              // points of each level; empty: P of the locations
+  Points points;                                   // points of each level; empty: P of the locations
   bool discrete;
 };
 

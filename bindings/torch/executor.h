@@ -6,7 +6,8 @@
 
 namespace xmsda::torch_binding {
 
-// As many workers as torch.get_num_threads(). Inside a parallel region of torch the tasks run one after another.
-Executor TorchExecutor();
+// As many workers as torch.get_num_threads(), fewer when there is little to do: `operations` counts multiplications or
+// elements to write. Inside a parallel region of torch the tasks run one after another.
+Executor TorchExecutor(double operations);
 
 }  // namespace xmsda::torch_binding

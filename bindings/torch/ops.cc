@@ -35,13 +35,27 @@ Target TargetOf(const std::string& name) {
   return target;
 }
 
+// Multiplications of the forward pass, four corners a sample. A double, because the product may pass 2^63.
+double ForwardOperations(const Problem& problem) {
+  return 4.0 * static_cast<double>(problem.batch) * static_cast<double>(problem.num_queries) *
+         static_cast<double>(problem.num_heads) * static_cast<double>(problem.SamplesPerQuery()) *
+         static_cast<double>(problem.channels);
+}
+
+// The backward pass has as many for the gradients of locations and weights, and writes the whole gradient of value.
+double BackwardOperations(const Problem& problem) {
+  return 2.0 * ForwardOperations(problem) +
+         static_cast<double>(problem.batch) * static_cast<double>(problem.value_size) *
+             static_cast<double>(problem.num_heads) * static_cast<double>(problem.channels);
+}
+
 Tensor RunForward(const TensorArguments& arguments, Target target) {
   const Call call = ReadArguments(arguments);
   const Problem& problem = call.problem;
-  const Executor executor = TorchExecutor();
+  const Executor executor = TorchExecutor(ForwardOperations(problem));
   const Scratch scratch(ForwardWorkspaceSize(problem, call.inputs.value_strides, executor.num_workers, target));
-  Tensor output = EmptyDense({problem.batch, problem.num_queries, problem.num_heads * problem.channels},
-                             arguments.value);
+  Tensor output =
+      EmptyDense({problem.batch, problem.num_queries, problem.num_heads * problem.channels}, arguments.value);
   Check(Forward(problem, call.inputs, output.mutable_data_ptr(), scratch.Get(), executor,
                 {.target = target, .ran_target = &last_target}));
   return output;
@@ -52,7 +66,7 @@ std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments,
   const Call call = ReadArguments(arguments);
   const Problem& problem = call.problem;
   const Tensor grad_output = ReadGradOutput(grad_output_argument, problem);
-  const Executor executor = TorchExecutor();
+  const Executor executor = TorchExecutor(BackwardOperations(problem));
   Tensor grad_value = EmptyPreserve(arguments.value);
   Tensor grad_locations = EmptyDenseLike(arguments.sampling_locations);
   Tensor grad_weights = EmptyDenseLike(arguments.attention_weights);
@@ -63,8 +77,8 @@ std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments,
                                               .pixel = grad_value.stride(1),
                                               .head = grad_value.stride(2),
                                               .channel = grad_value.stride(3)}};
-  const Scratch scratch(BackwardWorkspaceSize(problem, call.inputs.value_strides, gradients.value_strides,
-                                              executor.num_workers, target));
+  const Scratch scratch(
+      BackwardWorkspaceSize(problem, call.inputs.value_strides, gradients.value_strides, executor.num_workers, target));
   Check(Backward(problem, call.inputs, grad_output.const_data_ptr(), gradients, scratch.Get(), executor,
                  {.target = target, .ran_target = &last_target}));
   return {grad_value, grad_locations, grad_weights};
@@ -77,8 +91,8 @@ Target Resolve(const std::string& target) {
 }
 
 Tensor ForwardOp(const Tensor& value, const Tensor& spatial_shapes, const std::optional<Tensor>& level_start_index,
-                 const Tensor& sampling_locations, const Tensor& attention_weights, const std::vector<int64_t>& points,
-                 bool discrete, const std::string& target) {
+                 const Tensor& sampling_locations, const Tensor& attention_weights, const Points& points, bool discrete,
+                 const std::string& target) {
   return RunForward({value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete},
                     Resolve(target));
 }
@@ -86,11 +100,29 @@ Tensor ForwardOp(const Tensor& value, const Tensor& spatial_shapes, const std::o
 std::tuple<Tensor, Tensor, Tensor> BackwardOp(const Tensor& value, const Tensor& spatial_shapes,
                                               const std::optional<Tensor>& level_start_index,
                                               const Tensor& sampling_locations, const Tensor& attention_weights,
-                                              const std::vector<int64_t>& points, bool discrete,
-                                              const std::string& target, const Tensor& grad_output) {
+                                              const Points& points, bool discrete, const std::string& target,
+                                              const Tensor& grad_output) {
   return RunBackward(
       {value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete}, grad_output,
       Resolve(target));
+}
+
+Tensor RawForwardOp(const Tensor& value, const Tensor& spatial_shapes, const std::optional<Tensor>& level_start_index,
+                    const Tensor& sampling_locations, const Tensor& attention_weights,
+                    const std::optional<Points>& points, bool discrete) {
+  return RunForward({value, spatial_shapes, level_start_index, sampling_locations, attention_weights,
+                     points ? *points : Points(), discrete},
+                    forced_target);
+}
+
+std::tuple<Tensor, Tensor, Tensor> RawBackwardOp(const Tensor& value, const Tensor& spatial_shapes,
+                                                 const std::optional<Tensor>& level_start_index,
+                                                 const Tensor& sampling_locations, const Tensor& attention_weights,
+                                                 const std::optional<Points>& points, bool discrete,
+                                                 const Tensor& grad_output) {
+  return RunBackward({value, spatial_shapes, level_start_index, sampling_locations, attention_weights,
+                      points ? *points : Points(), discrete},
+                     grad_output, forced_target);
 }
 
 std::string TargetsOp() {
@@ -124,14 +156,14 @@ STABLE_TORCH_LIBRARY(xmsda, m) {
       "ms_deform_attn_backward(Tensor value, Tensor spatial_shapes, Tensor? level_start_index, "
       "Tensor sampling_locations, Tensor attention_weights, int[] points, bool discrete, str target, "
       "Tensor grad_output) -> (Tensor, Tensor, Tensor)");
-  // The same without autograd, for the eager path of the Python package: see ops.py.
+  // For the eager path of the Python package (see ops.py): without autograd, and with nothing that has to be converted
+  // when it is not given; a string costs 0.1 us a call.
   m.def(
       "_forward(Tensor value, Tensor spatial_shapes, Tensor? level_start_index, Tensor sampling_locations, "
-      "Tensor attention_weights, int[] points, bool discrete, str target) -> Tensor");
+      "Tensor attention_weights, int[]? points, bool discrete) -> Tensor");
   m.def(
       "_backward(Tensor value, Tensor spatial_shapes, Tensor? level_start_index, Tensor sampling_locations, "
-      "Tensor attention_weights, int[] points, bool discrete, str target, Tensor grad_output) "
-      "-> (Tensor, Tensor, Tensor)");
+      "Tensor attention_weights, int[]? points, bool discrete, Tensor grad_output) -> (Tensor, Tensor, Tensor)");
   m.def("_targets() -> str");
   m.def("_last_target() -> str");
   m.def("_force_target(str target) -> str");
@@ -140,8 +172,8 @@ STABLE_TORCH_LIBRARY(xmsda, m) {
 STABLE_TORCH_LIBRARY_IMPL(xmsda, CPU, m) {
   m.impl("ms_deform_attn_forward", TORCH_BOX(&ForwardOp));
   m.impl("ms_deform_attn_backward", TORCH_BOX(&BackwardOp));
-  m.impl("_forward", TORCH_BOX(&ForwardOp));
-  m.impl("_backward", TORCH_BOX(&BackwardOp));
+  m.impl("_forward", TORCH_BOX(&RawForwardOp));
+  m.impl("_backward", TORCH_BOX(&RawBackwardOp));
 }
 
 STABLE_TORCH_LIBRARY_IMPL(xmsda, CompositeExplicitAutograd, m) {

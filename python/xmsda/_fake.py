@@ -22,7 +22,7 @@ def _check_arguments(
     level_start_index: Tensor | None,
     sampling_locations: Tensor,
     attention_weights: Tensor,
-    points: list[int],
+    points: list[int] | None,
 ) -> None:
     _check(value.dim() == 4, "value", "[B, S, M, D]", value.shape)
     _check(value.dtype in _VALUE_DTYPES, "value", "float32, float64, bfloat16 or float16", value.dtype)
@@ -51,8 +51,9 @@ def _check_arguments(
     )
 
 
-def _check_samples(value: Tensor, num_levels: int, locations: Tensor, weights: Tensor, points: list[int]) -> None:
+def _check_samples(value: Tensor, num_levels: int, locations: Tensor, weights: Tensor, points: list[int] | None) -> None:
     batch, _, num_heads, _ = value.shape
+    points = points or []
     if locations.dim() == 6:
         axes = [batch, locations.shape[1], num_heads, num_levels, locations.shape[4]]
         meaning = "[B, Q, M, L, P"
@@ -88,30 +89,28 @@ def _fail(name: str, expected: str, got: Any) -> NoReturn:
     raise ValueError(f"{name}: expected {expected}, got {got}")
 
 
-def _fake_forward(
+def _fake_raw_forward(
     value: Tensor,
     spatial_shapes: Tensor,
     level_start_index: Tensor | None,
     sampling_locations: Tensor,
     attention_weights: Tensor,
-    points: list[int],
+    points: list[int] | None,
     discrete: bool,
-    target: str,
 ) -> Tensor:
     _check_arguments(value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points)
     batch, _, num_heads, channels = value.shape
     return value.new_empty((batch, sampling_locations.shape[1], num_heads * channels))
 
 
-def _fake_backward(
+def _fake_raw_backward(
     value: Tensor,
     spatial_shapes: Tensor,
     level_start_index: Tensor | None,
     sampling_locations: Tensor,
     attention_weights: Tensor,
-    points: list[int],
+    points: list[int] | None,
     discrete: bool,
-    target: str,
     grad_output: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     _check_arguments(value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points)
@@ -126,9 +125,20 @@ def _fake_backward(
     )
 
 
-for _name, _kernel in (("_forward", _fake_forward), ("_backward", _fake_backward)):
-    torch.library.register_fake("xmsda::ms_deform_attn" + _name, _kernel)
-    torch.library.register_fake("xmsda::" + _name, _kernel)
+def _fake_forward(*arguments: Any) -> Tensor:
+    *raw, _target = arguments
+    return _fake_raw_forward(*raw)
+
+
+def _fake_backward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+    *raw, _target, grad_output = arguments
+    return _fake_raw_backward(*raw, grad_output)
+
+
+torch.library.register_fake("xmsda::ms_deform_attn_forward", _fake_forward)
+torch.library.register_fake("xmsda::ms_deform_attn_backward", _fake_backward)
+torch.library.register_fake("xmsda::_forward", _fake_raw_forward)
+torch.library.register_fake("xmsda::_backward", _fake_raw_backward)
 
 # The eager path does its own autograd around the raw operators.
 _raw = torch.library.Library("xmsda", "IMPL")

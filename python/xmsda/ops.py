@@ -24,7 +24,7 @@ IntPairs = Tensor | Sequence[Sequence[int]]
 Ints = Tensor | Sequence[int]
 
 # spatial_shapes, level_start_index, points, discrete
-_Options = tuple[Tensor, Tensor | None, list[int], bool]
+_Options = tuple[Tensor, Tensor | None, list[int] | None, bool]
 
 _METHODS = {"bilinear": False, "discrete": True}
 _TWICE = (
@@ -93,7 +93,7 @@ def ms_deform_attn(
     if method not in _METHODS:
         raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
     discrete = _METHODS[method]
-    points = _NO_POINTS if points_per_level is None else [index(count) for count in points_per_level]
+    points = None if points_per_level is None else [index(count) for count in points_per_level]
     if not isinstance(spatial_shapes, Tensor):
         spatial_shapes = _shapes_tensor(spatial_shapes)
     if level_start_index is not None and not isinstance(level_start_index, Tensor):
@@ -101,6 +101,7 @@ def ms_deform_attn(
     if torch.is_autocast_enabled("cpu"):
         value, sampling_locations, attention_weights = _autocast(value, sampling_locations, attention_weights)
     if torch.compiler.is_compiling():
+        points = points or []
         return FORWARD(
             value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete, "auto"
         )
@@ -112,7 +113,7 @@ def ms_deform_attn(
             apply = _FunctorchFunction.apply if torch._C._are_functorch_transforms_active() else _apply_eager
             return apply(value, sampling_locations, attention_weights, options)
         return RAW_FORWARD(
-            value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete, "auto"
+            value, spatial_shapes, level_start_index, sampling_locations, attention_weights, points, discrete
         )
     except (AttributeError, NotImplementedError, RuntimeError):
         _check_tensors(
@@ -125,10 +126,6 @@ def ms_deform_attn(
         raise
 
 
-# Shared by all calls without points_per_level; nobody changes it.
-_NO_POINTS: list[int] = []
-
-
 class _EagerFunction(torch.autograd.Function):
     # One tuple for everything that is not differentiable: each further argument of apply costs 0.2 us.
     @staticmethod
@@ -137,11 +134,11 @@ class _EagerFunction(torch.autograd.Function):
         ctx.save_for_backward(value, shapes, starts, locations, weights)
         ctx.points = points
         ctx.discrete = discrete
-        return RAW_FORWARD(value, shapes, starts, locations, weights, points, discrete, "auto")
+        return RAW_FORWARD(value, shapes, starts, locations, weights, points, discrete)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        inputs = (*ctx.saved_tensors, ctx.points, ctx.discrete, "auto", *grad_outputs)
+        inputs = (*ctx.saved_tensors, ctx.points, ctx.discrete, *grad_outputs)
         # Grad mode is on when the caller asked for create_graph.
         grads = _EagerBackward.apply(*inputs) if torch.is_grad_enabled() else RAW_BACKWARD(*inputs)
         return grads[0], None if ctx.discrete else grads[1], grads[2], None
@@ -158,7 +155,7 @@ class _FunctorchFunction(_EagerFunction):
     @staticmethod
     def forward(value: Tensor, locations: Tensor, weights: Tensor, options: _Options) -> Tensor:  # type: ignore[override]
         shapes, starts, points, discrete = options
-        return RAW_FORWARD(value, shapes, starts, locations, weights, points, discrete, "auto")
+        return RAW_FORWARD(value, shapes, starts, locations, weights, points, discrete)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
