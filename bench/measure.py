@@ -196,7 +196,8 @@ def _prepare(
         )
         entries.append(entry)
         if reason := implementation.unable(problem):
-            entry.status, entry.reason = "n/a", reason
+            # A peer that is not installed is left out; without xmsda there is nothing to measure.
+            entry.status, entry.reason = "n/a" if implementation.peer else "failed", reason
             continue
         try:
             operator = implementation.prepare(problem, inputs, threads)

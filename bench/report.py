@@ -170,7 +170,8 @@ _HOW = """\
 - grid_sample is the code that transformers runs on a CPU. ONNX Runtime and OpenVINO run the same graph with GridSample
   nodes, in float32, without copies of inputs and outputs. torch.compile's forward is that of its training call.
 - Times are medians in milliseconds, ± half the interquartile range. Calls below a million samples follow an untimed
-  one, all others come after another implementation has displaced the caches. "bwd" is the backward call alone.
+  one (warm caches, threads awake); before all larger ones 128 MB of something else are written, so that every
+  implementation starts with cold caches. "bwd" is the backward call alone.
 - "best peer" is the fastest other implementation of that cell and pass.
 - "of bound" is the time that the machine needs for the loads, multiply-adds and memory traffic that no implementation
   can avoid, over the time measured. `bench/machine.py` says what is counted.

@@ -176,6 +176,15 @@ def test_one_that_fails_does_not_end_the_run() -> None:
     assert entries[1].status == "ok"
 
 
+def test_a_missing_package_excuses_a_peer_only() -> None:
+    missing = replace(wrong(1, 1), module="no_such_package")
+    workload = SMALL["pixels"]
+    chosen = [missing, replace(missing, name="other", peer=True)]
+    entries = measure.measure_cell(workload, "local", 1, make_inputs(workload, "local"), chosen, FAST)
+    assert [entry.status for entry in entries] == ["failed", "n/a"]
+    assert "no_such_package can not be imported" in entries[0].reason
+
+
 def test_shape_mismatch_and_nan_are_found() -> None:
     one = check.Results(torch.ones(3))
     what = SMALL["pixels"].problem
