@@ -51,7 +51,9 @@ def _check_arguments(
     )
 
 
-def _check_samples(value: Tensor, num_levels: int, locations: Tensor, weights: Tensor, points: list[int] | None) -> None:
+def _check_samples(
+    value: Tensor, num_levels: int, locations: Tensor, weights: Tensor, points: list[int] | None
+) -> None:
     batch, _, num_heads, _ = value.shape
     points = points or []
     if locations.dim() == 6:
