@@ -1,8 +1,8 @@
 """Shapes, dtypes and strides of the operators' results without computing them, for torch.compile and torch.export.
 
-The checks are those of the compiled operators as far as they need no data.
-
 SPDX-License-Identifier: Apache-2.0
+
+The checks are those of the compiled operators as far as they need no data.
 """
 
 from typing import Any, NoReturn
@@ -134,7 +134,8 @@ def _fake_forward(*arguments: Any) -> Tensor:
 
 def _fake_backward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     *raw, _target, grad_output = arguments
-    return _fake_raw_backward(*raw, grad_output)
+    raw.append(grad_output)
+    return _fake_raw_backward(*raw)
 
 
 torch.library.register_fake("xmsda::ms_deform_attn_forward", _fake_forward)

@@ -1,12 +1,13 @@
 """`ms_deform_attn`: the operator for eager torch, autograd, torch.compile, torch.export and autocast.
 
+SPDX-License-Identifier: Apache-2.0
+
 There are two ways into the same kernels:
 
-- Eager: `_EagerFunction`, or the raw operator when nothing needs a gradient. It costs 3 us a call without gradients;
-  through the autograd formula that `torch.library.register_autograd` puts into the dispatcher it would cost 40 us.
+- Eager: `_EagerFunction`, or the raw operator when nothing needs a gradient. The smallest call takes 3.7 us forward,
+  6.6 us recording for backward and 28 us with backward(); with the formula that `torch.library.register_autograd` puts
+  into the dispatcher it takes 8, 26 and 60 us.
 - torch.compile and torch.export: the registered public operators.
-
-SPDX-License-Identifier: Apache-2.0
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Random problems: whatever hypothesis thinks of, against grid_sample in float64.
 
-The examples are the same in every run (derandomize); a failure prints its Case, the repro line.
-
 SPDX-License-Identifier: Apache-2.0
+
+The examples are the same in every run (derandomize); a failure prints its Case, the repro line.
 """
 
 import time
