@@ -5,22 +5,32 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-LONG="${LONG:-0}"
+# LONG=1: more fuzzing, and the Python tests marked slow.
+FUZZ_SECONDS=40
+PYTEST=(-n "$JOBS" -m "not slow")
+if [ "${LONG:-0}" = 1 ]; then
+  FUZZ_SECONDS=600
+  PYTEST=(-n "$JOBS")
+fi
 export ASAN_OPTIONS="strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"
 export UBSAN_OPTIONS="print_stacktrace=1"
 export TSAN_OPTIONS="halt_on_error=1"
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
+# configure_and_build PRESET CMAKE_ARGUMENT...
 configure_and_build() {
-  if ! cmake --preset "$1" >"build/$1.log" 2>&1; then
-    cat "build/$1.log"
+  local name="$1"
+  shift
+  if ! cmake --preset "$name" "$@" >"build/$name.log" 2>&1; then
+    cat "build/$name.log"
     return 1
   fi
-  cmake --build --preset "$1"
+  cmake --build --preset "$name"
 }
 
+# preset PRESET CMAKE_ARGUMENT...: configures, builds and tests.
 preset() {
-  configure_and_build "$1"
+  configure_and_build "$@"
   ctest --preset "$1"
 }
 
@@ -38,7 +48,7 @@ stage "lint" scripts/lint.sh
 stage "C++ under ASan and UBSan (dev)" preset dev
 stage "clang-tidy" scripts/lint.sh --tidy
 stage "C++ threads under TSan (tsan)" preset_tsan
-stage "fuzzers (fuzz)" preset fuzz
+stage "fuzzers (fuzz)" preset fuzz "-DXMSDA_FUZZ_SECONDS=$FUZZ_SECONDS"
 if [ "$(uname -m)" = x86_64 ]; then
   stage "64-bit Arm under qemu (arm64)" preset arm64
 else
@@ -48,5 +58,4 @@ stage "Python package" scripts/build.sh
 stage_times
 
 say "Python tests"
-if [ "$LONG" = 1 ]; then select=(); else select=(-m "not slow"); fi
-exec "$PYTHON" -m pytest -n "$JOBS" "${select[@]}"
+exec "$PYTHON" -m pytest "${PYTEST[@]}"
