@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,11 +32,12 @@ struct BackwardPlan {
   int64_t padded_channels = 0;
   int64_t num_cells = 0;
 
-  LevelTables tables;
+  LevelTables tables;                     // all levels
+  std::vector<LevelTables> level_tables;  // each level, when they are split
   CellGrid* grids = nullptr;
   int32_t* order = nullptr;
-  uint8_t* grad_rows = nullptr;  // one slot per worker, or per (pair, group) with several groups
-  uint8_t* value_rows = nullptr;  // one slot per worker
+  uint8_t* grad_rows = nullptr;          // one slot per worker, or per (pair, group) with several groups
+  uint8_t* value_rows = nullptr;         // one slot per worker
   std::vector<BackwardScratch> scratch;  // per worker
 
   int64_t SlotBytes(const Problem& p) const { return p.value_size * padded_channels * real_size; }
@@ -52,8 +54,8 @@ bool LevelsAreDisjoint(const Problem& p) {
 }
 
 // About 130,000 samples, whose factors are 2 MB. Fewer leave too few samples a cell when locations are spread (90,000:
-// 34 ms instead of 30 on detr-enc `uniform`), more fall out of the cache (360,000: 36 instead of 22 ms on `local`). No more than 2^16 - 1 queries, whose
-// numbers share 32 bits with a sample's.
+// 34 ms instead of 30 on detr-enc `uniform`), more fall out of the cache (360,000: 36 instead of 22 ms on `local`). No
+// more than 2^16 - 1 queries, whose numbers share 32 bits with a sample's.
 int64_t ChunkQueries(const Problem& p) {
   const int64_t by_samples = 130000 / std::max<int64_t>(1, p.SamplesPerQuery());
   const int64_t by_rows = (int64_t{1} << 21) / std::max<int64_t>(1, p.channels * 4);
@@ -70,18 +72,20 @@ int64_t QueryGroups(const Problem& p, bool disjoint) {
 
 BackwardScratch TakeScratch(const BackwardPlan& plan, Arena& arena, int64_t lanes) {
   const int64_t samples = plan.tables.padded;
+  const int64_t run = kRunItems * samples;
   const int64_t real = plan.real_size;
   BackwardScratch s;
-  s.keys = arena.Take<uint32_t>(plan.chunk * samples);
+  s.keys = arena.Take<uint32_t>(plan.chunk * samples + lanes);
   s.order = arena.Take<uint32_t>(plan.chunk * samples + kSamplesAhead);
   s.cells = arena.Take<uint32_t>(plan.num_cells + 1);
-  s.factors = arena.Take<uint8_t>(plan.chunk * samples * 4 * real);
+  s.factors = arena.Take<uint8_t>((plan.chunk * samples + lanes) * 4 * real);
   s.grad_output = arena.Take<uint8_t>(plan.chunk * plan.padded_channels * real);
   s.partial_dots = arena.Take<uint8_t>(kDotBatch * std::max<int64_t>(4, lanes) * real);
   s.zero_row = arena.Take<uint8_t>(plan.padded_channels * real);
   s.sink_row = arena.Take<uint8_t>(plan.padded_channels * real);
-  s.samples = arena.Take<uint8_t>(6 * samples * real);
-  s.key_range = arena.Take<uint8_t>(3 * samples * real);
+  s.samples = arena.Take<uint8_t>(3 * run * real);
+  s.sample_gradients = arena.Take<uint8_t>(3 * (run + lanes) * real);
+  s.key_range = arena.Take<uint8_t>(3 * run * real);
   return s;
 }
 
@@ -106,7 +110,10 @@ BackwardPlan MakePlan(const Problem& p, const ValueStrides& strides, const Value
   plan.tiles = QueriesArePixels(p);
   for (const Level& level : p.levels) plan.num_cells += (level.height + 1) * (level.width + 1);
 
-  plan.tables = TakeLevelTables(p, kernels, arena);
+  plan.tables = TakeLevelTables(p, p.levels, kernels, arena);
+  for (size_t l = 0; plan.split_levels && l < p.levels.size(); ++l) {
+    plan.level_tables.push_back(TakeLevelTables(p, std::span(p.levels).subspan(l, 1), kernels, arena));
+  }
   plan.grids = arena.Take<CellGrid>(static_cast<int64_t>(p.levels.size()));
   if (plan.tiles) plan.order = arena.Take<int32_t>(p.num_queries);
   const int64_t slots = plan.groups > 1 ? tasks : num_workers;
@@ -213,7 +220,8 @@ struct BackwardCall {
     const auto sample_element = static_cast<int64_t>(DTypeSize(p.location_dtype));
     const int64_t first = plan.grids[level_begin].first_sample;
     BackwardTask t;
-    t.samples = MakeSampleSource(p, inputs, plan.tables, b);
+    t.samples = MakeSampleSource(
+        p, inputs, plan.split_levels ? plan.level_tables[static_cast<size_t>(level_begin)] : plan.tables, b);
     t.samples.locations = static_cast<const uint8_t*>(t.samples.locations) + 2 * first * sample_element;
     t.samples.weights = static_cast<const uint8_t*>(t.samples.weights) + first * sample_element;
     t.grids = plan.grids + level_begin;
@@ -243,9 +251,6 @@ struct BackwardCall {
     const int64_t group = i / sets % plan.groups;
     const int64_t level = i % sets;
     BackwardTask t = MakeTask(pair, level, plan.split_levels ? level + 1 : num_levels, worker);
-    const auto [levels32, levels64] = OffsetLevels(t);
-    t.samples.levels32 = &levels32;
-    t.samples.levels64 = &levels64;
     if (i == 0) t.ran_target = ran_target;
 
     // The pixels this task reads and writes.
@@ -280,22 +285,6 @@ struct BackwardCall {
       t.ran_target = nullptr;
     }
     if (!plan.grad_direct && plan.groups == 1) UnpackGradValue(pair, t.grad_value, begin, end);
-  }
-
-  // The level tables of a task's samples only.
-  std::pair<LevelConstants32, LevelConstants64> OffsetLevels(const BackwardTask& t) const {
-    const auto offset = [&](auto levels) {
-      if (levels.width == nullptr) return levels;
-      const int64_t first = t.grids[0].first_sample;
-      levels.count = 0;
-      for (int64_t g = 0; g < t.num_grids; ++g) levels.count += t.grids[g].points;
-      levels.width += first;
-      levels.height += first;
-      levels.pixels_per_row += first;
-      levels.start += first;
-      return levels;
-    };
-    return {offset(plan.tables.levels32), offset(plan.tables.levels64)};
   }
 
   // Sums the groups' gradients of each head, in order, into the first one's rows and hands them out.
@@ -336,8 +325,8 @@ struct BackwardCall {
   void RunEmpty() const {
     ZeroGradValue();
     const auto sample_element = DTypeSize(problem.location_dtype);
-    const auto count = static_cast<size_t>(problem.batch * problem.num_queries * problem.num_heads *
-                                           problem.SamplesPerQuery());
+    const auto count =
+        static_cast<size_t>(problem.batch * problem.num_queries * problem.num_heads * problem.SamplesPerQuery());
     if (count == 0) return;
     std::memset(gradients.locations, 0, 2 * count * sample_element);
     std::memset(gradients.weights, 0, count * sample_element);
@@ -352,6 +341,7 @@ size_t BackwardWorkspaceSize(const Problem& problem, const ValueStrides& value_s
   const cpu::Kernels* kernels = cpu::ResolveKernels(target);
   if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok()) return 0;
   cpu::Arena arena(nullptr);
+  num_workers = cpu::UsefulWorkers(problem, num_workers);
   cpu::MakePlan(problem, value_strides, grad_value_strides, num_workers, *kernels, arena);
   return arena.used();
 }
@@ -366,12 +356,20 @@ Status Backward(const Problem& problem, const Inputs& inputs, const void* grad_o
   if (!status.ok()) return status;
   if (status = cpu::CheckLimits(problem); !status.ok()) return status;
 
+  Executor workers = executor;
+  workers.num_workers = cpu::UsefulWorkers(problem, executor.num_workers);
   cpu::Arena arena(workspace.data);
-  const cpu::BackwardPlan plan = cpu::MakePlan(problem, inputs.value_strides, gradients.value_strides,
-                                               executor.num_workers, *kernels, arena);
-  const cpu::BackwardCall call{problem,  inputs,   static_cast<const uint8_t*>(grad_output),
-                               gradients, executor, *kernels,
-                               plan,     options.ran_target, static_cast<int64_t>(DTypeSize(problem.value_dtype))};
+  const cpu::BackwardPlan plan =
+      cpu::MakePlan(problem, inputs.value_strides, gradients.value_strides, workers.num_workers, *kernels, arena);
+  const cpu::BackwardCall call{problem,
+                               inputs,
+                               static_cast<const uint8_t*>(grad_output),
+                               gradients,
+                               workers,
+                               *kernels,
+                               plan,
+                               options.ran_target,
+                               static_cast<int64_t>(DTypeSize(problem.value_dtype))};
   if (problem.batch * problem.num_heads * problem.num_queries * problem.SamplesPerQuery() * problem.channels == 0) {
     call.RunEmpty();
     return {};

@@ -78,17 +78,27 @@ HWY_INLINE void ReadGradOutput(const BackwardTask& t, int64_t query, Real* HWY_R
   for (int64_t c = t.channels; c < t.padded_channels; ++c) to[c] = 0;
 }
 
-// The first cell of each sample's level, moved so that cell (-1, -1) of the level is the first one.
+// Samples lie `SampleStride` apart per query in a chunk's arrays: whole vectors of their own, or dense where several
+// queries share vectors (RunsPay).
+template <class D>
+size_t SampleStride(D d, const SampleSource& s) {
+  const auto& levels = LevelsOf<hn::TFromD<D>>(s);
+  return static_cast<size_t>(RunsPay(levels.count, hn::Lanes(d)) ? levels.count : levels.padded);
+}
+
+// The first cell of each sample's level, moved so that cell (-1, -1) of the level is the first one; repeated like the
+// level constants.
 template <class Real>
-void FillCellOrigins(const BackwardTask& t, IndexOf<Real>* HWY_RESTRICT origin, int64_t padded) {
-  int64_t i = 0;
-  for (int64_t g = 0; g < t.num_grids; ++g) {
-    const CellGrid& grid = t.grids[g];
-    for (int64_t p = 0; p < grid.points; ++p) {
-      origin[i++] = static_cast<IndexOf<Real>>(grid.first_cell + grid.CellsPerRow() + 1);
+void FillCellOrigins(const BackwardTask& t, size_t entries, IndexOf<Real>* HWY_RESTRICT origin) {
+  size_t i = 0;
+  while (i < entries) {
+    for (int64_t g = 0; g < t.num_grids; ++g) {
+      const CellGrid& grid = t.grids[g];
+      for (int64_t p = 0; p < grid.points && i < entries; ++p) {
+        origin[i++] = static_cast<IndexOf<Real>>(grid.first_cell + grid.CellsPerRow() + 1);
+      }
     }
   }
-  for (; i < padded; ++i) origin[i] = 0;
 }
 
 template <class DI>
@@ -102,12 +112,26 @@ HWY_INLINE void StoreKeys(DI di, hn::Vec<DI> keys, uint32_t* HWY_RESTRICT to) {
   }
 }
 
-// Keys, corner weights and the range of keys, of one query.
+// Greatest and least key of each sample of a run, and the first cell of its level.
+template <class Real>
+struct KeyRange {
+  IndexOf<Real>* least;
+  IndexOf<Real>* greatest;
+  IndexOf<Real>* origin;
+  size_t entries;
+
+  explicit KeyRange(const BackwardTask& t)
+      : entries(static_cast<size_t>(kRunItems * LevelsOf<Real>(t.samples).padded)) {
+    least = static_cast<IndexOf<Real>*>(t.scratch.key_range);
+    greatest = least + entries;
+    origin = greatest + entries;
+  }
+};
+
+// Keys, corner weights and the range of keys, of the `count` samples of a query or a run.
 template <class D, class Real = hn::TFromD<D>>
-HWY_INLINE void PrepareQuery(D d, const BackwardTask& t, const QuerySamples<Real>& samples, size_t padded,
-                             const IndexOf<Real>* HWY_RESTRICT cell_origin, IndexOf<Real>* HWY_RESTRICT least,
-                             IndexOf<Real>* HWY_RESTRICT greatest, uint32_t* HWY_RESTRICT keys,
-                             Real* HWY_RESTRICT factors) {
+HWY_INLINE void PrepareSamples(D d, const BackwardTask& t, const QuerySamples<Real>& samples, size_t count,
+                               const KeyRange<Real>& range, uint32_t* HWY_RESTRICT keys, Real* HWY_RESTRICT factors) {
   using V = hn::Vec<D>;
   using Index = IndexOf<Real>;
   const hn::RebindToSigned<D> di;
@@ -115,20 +139,21 @@ HWY_INLINE void PrepareQuery(D d, const BackwardTask& t, const QuerySamples<Real
   const V one = hn::Set(d, Real(1));
   const auto i_one = hn::Set(di, Index(1));
   const auto outside = hn::Set(di, static_cast<Index>(t.num_cells));
-  for (size_t i = 0; i < padded; i += hn::Lanes(d)) {
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     V u, v, fx, fy;
     hn::Vec<decltype(di)> x, y;
     LoadPairs(d, samples.locations + 2 * i, u, v);
     const V weight = hn::LoadU(d, samples.weights + i);
-    const auto inside = FindCells(d, t.samples, u, v, hn::LoadU(d, levels.width + i), hn::LoadU(d, levels.height + i),
-                                  x, y, fx, fy);
+    const auto inside =
+        FindCells(d, t.samples, u, v, hn::LoadU(d, levels.width + i), hn::LoadU(d, levels.height + i), x, y, fx, fy);
     const auto i_inside = hn::RebindMask(di, inside);
     const auto row_cells = hn::Add(hn::LoadU(di, levels.pixels_per_row + i), i_one);
-    const auto cell = hn::Add(hn::LoadU(di, cell_origin + i), hn::Add(x, hn::Mul(y, row_cells)));
+    const auto cell = hn::Add(hn::LoadU(di, range.origin + i), hn::Add(x, hn::Mul(y, row_cells)));
     const auto key = hn::IfThenElse(i_inside, cell, outside);
     StoreKeys(di, key, keys + i);
-    hn::StoreU(hn::Min(hn::LoadU(di, least + i), key), di, least + i);
-    hn::StoreU(hn::Max(hn::LoadU(di, greatest + i), hn::IfThenElseZero(i_inside, cell)), di, greatest + i);
+    hn::StoreU(hn::Min(hn::LoadU(di, range.least + i), key), di, range.least + i);
+    const auto high = hn::Max(hn::LoadU(di, range.greatest + i), hn::IfThenElseZero(i_inside, cell));
+    hn::StoreU(high, di, range.greatest + i);
 
     const V w1 = hn::Mul(fy, weight);
     const V w0 = hn::Mul(hn::Sub(one, fy), weight);
@@ -137,50 +162,55 @@ HWY_INLINE void PrepareQuery(D d, const BackwardTask& t, const QuerySamples<Real
   }
 }
 
-// Returns the padded number of samples of a query.
-template <class D>
-size_t PaddedSamples(D d, const SampleSource& s) {
-  const auto count = static_cast<size_t>(LevelsOf<hn::TFromD<D>>(s).count);
-  return (count + hn::Lanes(d) - 1) / hn::Lanes(d) * hn::Lanes(d);
+// Calls work(samples, first, items, count) for all queries of the chunk: `items` queries from the chunk's `first` on,
+// with `count` samples in all.
+template <class D, class Work, class Real = hn::TFromD<D>>
+HWY_INLINE void ForSamples(D d, const BackwardTask& t, const Work& work) {
+  const size_t lanes = hn::Lanes(d);
+  const int64_t count = LevelsOf<Real>(t.samples).count;
+  const int64_t n = t.query_end - t.query_begin;
+  const int64_t items = RunsPay(count, lanes) ? kRunItems : 1;
+  auto* copy = static_cast<Real*>(t.scratch.samples);
+  for (int64_t first = 0; first < n; first += items) {
+    SampleRun run;
+    for (int64_t i = first; i < HWY_MIN(first + items, n); ++i) {
+      run.Add(QueryAt(t, i), t.head);
+      if (i + kPrefetchDistance < n) PrefetchSamples(t.samples, QueryAt(t, i + kPrefetchDistance), t.head, count);
+    }
+    const auto samples = items == 1 ? ReadSamples<Real>(t.samples, run.query[0], t.head, count, lanes, copy)
+                                    : ReadRun<Real>(t.samples, run, count, lanes, copy);
+    work(samples, run, static_cast<size_t>(first), static_cast<size_t>(run.size * count));
+  }
 }
 
 template <class Real>
 void Prepare(const BackwardTask& t) {
-  using Index = IndexOf<Real>;
   const hn::ScalableTag<Real> d;
-  const size_t lanes = hn::Lanes(d);
-  const size_t padded = PaddedSamples(d, t.samples);
-  const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
+  const size_t stride = SampleStride(d, t.samples);
   const auto row = static_cast<size_t>(t.padded_channels);
   const size_t row_bytes = static_cast<size_t>(t.channels) * DTypeSize(t.value_dtype);
   auto* grad_output = static_cast<Real*>(t.scratch.grad_output);
   auto* factors = static_cast<Real*>(t.scratch.factors);
-  auto* least = static_cast<Index*>(t.scratch.key_range);
-  auto* greatest = least + padded;
-  auto* origin = greatest + padded;
   uint32_t* cells = t.scratch.cells;
   std::memset(cells, 0, static_cast<size_t>(t.num_cells + 1) * sizeof(uint32_t));
-  FillCellOrigins<Real>(t, origin, static_cast<int64_t>(padded));
-  for (size_t i = 0; i < padded; ++i) {
-    least[i] = static_cast<Index>(t.num_cells);
-    greatest[i] = 0;
+  const KeyRange<Real> range(t);
+  FillCellOrigins<Real>(t, range.entries, range.origin);
+  for (size_t i = 0; i < range.entries; ++i) {
+    range.least[i] = static_cast<IndexOf<Real>>(t.num_cells);
+    range.greatest[i] = 0;
   }
-  const int64_t n = t.query_end - t.query_begin;
-  for (int64_t i = 0; i < n; ++i) {
-    const auto at = static_cast<size_t>(i);
-    const int64_t query = QueryAt(t, i);
-    if (i + kPrefetchDistance < n) {
-      const int64_t later = QueryAt(t, i + kPrefetchDistance);
-      PrefetchSamples(t.samples, later, t.head, static_cast<int64_t>(count));
-      PrefetchBytes(t.grad_output + later * t.grad_output_query_stride, row_bytes);
-    }
-    const auto samples =
-        ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, static_cast<Real*>(t.scratch.samples));
-    uint32_t* keys = t.scratch.keys + at * padded;
-    PrepareQuery(d, t, samples, padded, origin, least, greatest, keys, factors + at * padded * 4);
-    ReadGradOutput(t, query, grad_output + at * row);
+  ForSamples(d, t, [&](const QuerySamples<Real>& samples, const SampleRun& run, size_t first, size_t count) HWY_ATTR {
+    uint32_t* keys = t.scratch.keys + first * stride;
+    PrepareSamples(d, t, samples, count, range, keys, factors + first * stride * 4);
     for (size_t k = 0; k < count; ++k) ++cells[keys[k]];
-  }
+    for (int64_t i = 0; i < run.size; ++i) {
+      const int64_t later = t.query_begin + static_cast<int64_t>(first) + i + kPrefetchDistance;
+      if (later < t.query_end) {
+        PrefetchBytes(t.grad_output + QueryAt(t, later - t.query_begin) * t.grad_output_query_stride, row_bytes);
+      }
+      ReadGradOutput(t, run.query[i], grad_output + (first + static_cast<size_t>(i)) * row);
+    }
+  });
 }
 
 // ---- 2. Sort
@@ -192,14 +222,17 @@ struct CellRange {
 };
 
 template <class Real>
-CellRange TouchedCells(const BackwardTask& t, const CellGrid& grid, size_t padded) {
-  const auto* least = static_cast<const IndexOf<Real>*>(t.scratch.key_range);
-  const auto* greatest = least + padded;
+CellRange TouchedCells(const BackwardTask& t, const CellGrid& grid) {
+  const KeyRange<Real> keys(t);
+  const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
+  const auto first_sample = static_cast<size_t>(grid.first_sample - t.grids[0].first_sample);
   CellRange range{t.num_cells, -1};
-  const int64_t begin = grid.first_sample - t.grids[0].first_sample;
-  for (int64_t k = begin; k < begin + grid.points; ++k) {
-    range.first = HWY_MIN(range.first, int64_t{least[k]});
-    range.last = HWY_MAX(range.last, int64_t{greatest[k]});
+  for (size_t item = 0; item < static_cast<size_t>(kRunItems); ++item) {
+    for (size_t k = item * count + first_sample; k < item * count + first_sample + static_cast<size_t>(grid.points);
+         ++k) {
+      range.first = HWY_MIN(range.first, int64_t{keys.least[k]});
+      range.last = HWY_MAX(range.last, int64_t{keys.greatest[k]});
+    }
   }
   return range;
 }
@@ -207,14 +240,13 @@ CellRange TouchedCells(const BackwardTask& t, const CellGrid& grid, size_t padde
 // Afterwards cells[c] is the end of cell c's samples in `order`.
 template <class Real>
 void SortByCell(const BackwardTask& t) {
-  const hn::ScalableTag<Real> d;
-  const size_t padded = PaddedSamples(d, t.samples);
+  const size_t stride = SampleStride(hn::ScalableTag<Real>(), t.samples);
   const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
   uint32_t* HWY_RESTRICT cells = t.scratch.cells;
   uint32_t* HWY_RESTRICT order = t.scratch.order;
   uint32_t begin = 0;
   for (int64_t g = 0; g < t.num_grids; ++g) {
-    const CellRange range = TouchedCells<Real>(t, t.grids[g], padded);
+    const CellRange range = TouchedCells<Real>(t, t.grids[g]);
     for (int64_t c = range.first; c <= range.last; ++c) {
       const uint32_t samples = cells[c];
       cells[c] = begin;
@@ -224,7 +256,7 @@ void SortByCell(const BackwardTask& t) {
   cells[t.num_cells] = begin;
   const auto n = static_cast<size_t>(t.query_end - t.query_begin);
   for (size_t i = 0; i < n; ++i) {
-    const uint32_t* keys = t.scratch.keys + i * padded;
+    const uint32_t* keys = t.scratch.keys + i * stride;
     for (size_t k = 0; k < count; ++k) order[cells[keys[k]]++] = static_cast<uint32_t>(i << 16 | k);
   }
 }
@@ -289,7 +321,7 @@ HWY_INLINE void FoldDots(D d, const hn::TFromD<D>* HWY_RESTRICT from, hn::TFromD
 
 // Samples of one cell against `kVectors` vectors of channels from `channel` on.
 template <int kVectors, class D, class Real = hn::TFromD<D>>
-HWY_INLINE void SweepTile(D d, const BackwardTask& t, const CellRows<Real>& rows, size_t channel, size_t padded,
+HWY_INLINE void SweepTile(D d, const BackwardTask& t, const CellRows<Real>& rows, size_t channel, size_t stride,
                           const uint32_t* HWY_RESTRICT samples, size_t count) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
@@ -309,10 +341,10 @@ HWY_INLINE void SweepTile(D d, const BackwardTask& t, const CellRows<Real>& rows
     // `order` stand old samples.
     const size_t later = samples[i + kSamplesAhead] >> 16;
     PrefetchBytes(grad_output + later * row, kVectors * lanes * sizeof(Real));
-    if (channel == 0) hwy::Prefetch(factors + (later * padded + (samples[i + kSamplesAhead] & 0xFFFF)) * 4);
+    if (channel == 0) hwy::Prefetch(factors + (later * stride + (samples[i + kSamplesAhead] & 0xFFFF)) * 4);
     const size_t query = samples[i] >> 16;
     const Real* g = grad_output + query * row;
-    const Real* w = factors + (query * padded + (samples[i] & 0xFFFF)) * 4;
+    const Real* w = factors + (query * stride + (samples[i] & 0xFFFF)) * 4;
     const V w0 = hn::Set(d, w[0]), w1 = hn::Set(d, w[1]), w2 = hn::Set(d, w[2]), w3 = hn::Set(d, w[3]);
     const V g0 = hn::LoadU(d, g);
     V t0 = hn::Mul(g0, v00), t1 = hn::Mul(g0, v10), t2 = hn::Mul(g0, v20), t3 = hn::Mul(g0, v30);
@@ -348,7 +380,7 @@ HWY_INLINE void SweepTile(D d, const BackwardTask& t, const CellRows<Real>& rows
 
 // All channels of the samples [begin, end) of `order`, which are of one cell.
 template <class D, class Real = hn::TFromD<D>>
-HWY_INLINE void SweepCell(D d, const BackwardTask& t, const CellRows<Real>& rows, size_t padded, uint32_t begin,
+HWY_INLINE void SweepCell(D d, const BackwardTask& t, const CellRows<Real>& rows, size_t stride, uint32_t begin,
                           uint32_t end) {
   const size_t lanes = hn::Lanes(d);
   const auto channels = static_cast<size_t>(t.padded_channels);
@@ -359,11 +391,11 @@ HWY_INLINE void SweepCell(D d, const BackwardTask& t, const CellRows<Real>& rows
     const uint32_t* samples = t.scratch.order + begin;
     const size_t count = HWY_MIN(static_cast<size_t>(end - begin), static_cast<size_t>(kDotBatch));
     size_t c = 0;
-    for (; c + 2 * lanes <= channels; c += 2 * lanes) SweepTile<2>(d, t, rows, c, padded, samples, count);
-    if (c < channels) SweepTile<1>(d, t, rows, c, padded, samples, count);
+    for (; c + 2 * lanes <= channels; c += 2 * lanes) SweepTile<2>(d, t, rows, c, stride, samples, count);
+    if (c < channels) SweepTile<1>(d, t, rows, c, stride, samples, count);
     // The corner weights of these samples have done their work: the dots take their place.
     for (size_t i = 0; i < count; ++i) {
-      const size_t at = (samples[i] >> 16) * padded + (samples[i] & 0xFFFF);
+      const size_t at = (samples[i] >> 16) * stride + (samples[i] & 0xFFFF);
       FoldDots(d, dots + i * dot_stride, factors + at * 4);
     }
     if (end - begin <= kDotBatch) break;
@@ -409,7 +441,7 @@ HWY_INLINE void PrefetchCell(const CellRows<Real>& rows, size_t row_bytes) {
 template <class Real>
 void Sweep(const BackwardTask& t) {
   const hn::ScalableTag<Real> d;
-  const size_t padded = PaddedSamples(d, t.samples);
+  const size_t stride = SampleStride(d, t.samples);
   const uint32_t* cells = t.scratch.cells;
   const size_t row_bytes = static_cast<size_t>(t.padded_channels) * sizeof(Real);
   PendingCell<Real> pending[kCellsAhead];
@@ -417,11 +449,11 @@ void Sweep(const BackwardTask& t) {
   uint32_t begin = 0;
   const auto sweep = [&](size_t i) HWY_ATTR {
     const PendingCell<Real>& cell = pending[i % kCellsAhead];
-    SweepCell(d, t, cell.rows, padded, cell.begin, cell.end);
+    SweepCell(d, t, cell.rows, stride, cell.begin, cell.end);
   };
   for (int64_t g = 0; g < t.num_grids; ++g) {
     const CellGrid& grid = t.grids[g];
-    const CellRange range = TouchedCells<Real>(t, grid, padded);
+    const CellRange range = TouchedCells<Real>(t, grid);
     if (range.first > range.last) continue;
     int64_t y = (range.first - grid.first_cell) / grid.CellsPerRow() - 1;
     int64_t x = (range.first - grid.first_cell) % grid.CellsPerRow() - 1;
@@ -508,27 +540,25 @@ HWY_INLINE void FinishSamples(D d, const BackwardTask& t, const QuerySamples<Rea
 template <class Real>
 void Finish(const BackwardTask& t) {
   const hn::ScalableTag<Real> d;
-  const size_t lanes = hn::Lanes(d);
-  const size_t padded = PaddedSamples(d, t.samples);
-  const auto count = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
-  auto* copy = static_cast<Real*>(t.scratch.samples);
+  const size_t stride = SampleStride(d, t.samples);
+  const auto per_query = static_cast<size_t>(LevelsOf<Real>(t.samples).count);
   const auto* factors = static_cast<const Real*>(t.scratch.factors);
-  Real* grad_locations = copy + 3 * padded;
-  Real* grad_weights = copy + 5 * padded;
-  const int64_t n = t.query_end - t.query_begin;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t query = QueryAt(t, i);
-    if (i + kPrefetchDistance < n) {
-      PrefetchSamples(t.samples, QueryAt(t, i + kPrefetchDistance), t.head, static_cast<int64_t>(count));
-    }
-    const auto samples = ReadSamples<Real>(t.samples, query, t.head, static_cast<int64_t>(count), lanes, copy);
-    const Real* dots = factors + static_cast<size_t>(i) * padded * 4;
-    for (size_t k = 0; k < padded; k += lanes) {
+  auto* grad_locations = static_cast<Real*>(t.scratch.sample_gradients);
+  ForSamples(d, t, [&](const QuerySamples<Real>& samples, const SampleRun& run, size_t first, size_t count) HWY_ATTR {
+    Real* grad_weights = grad_locations + 2 * (count + hn::Lanes(d));
+    const Real* dots = factors + first * stride * 4;
+    for (size_t k = 0; k < count; k += hn::Lanes(d)) {
       FinishSamples(d, t, samples, k, dots, grad_locations, grad_weights);
     }
-    StoreGradients(t.samples.dtype, grad_locations, 2 * count, t.grad_locations + query * t.grad_location_query_stride);
-    StoreGradients(t.samples.dtype, grad_weights, count, t.grad_weights + query * t.grad_weight_query_stride);
-  }
+    for (int64_t i = 0; i < run.size; ++i) {
+      const int64_t query = run.query[i];
+      const size_t at = static_cast<size_t>(i) * per_query;
+      StoreGradients(t.samples.dtype, grad_locations + 2 * at, 2 * per_query,
+                     t.grad_locations + query * t.grad_location_query_stride);
+      StoreGradients(t.samples.dtype, grad_weights + at, per_query,
+                     t.grad_weights + query * t.grad_weight_query_stride);
+    }
+  });
   hwy::FlushStream();
 }
 

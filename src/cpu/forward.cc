@@ -44,7 +44,7 @@ ForwardPlan MakePlan(const Problem& p, const ValueStrides& strides, int num_work
   plan.padded_channels = RoundUp(p.channels, quantum);
   plan.group = std::min<int64_t>(num_workers, p.batch * p.num_heads);
   plan.tiles = QueriesArePixels(p);
-  plan.tables = TakeLevelTables(p, kernels, arena);
+  plan.tables = TakeLevelTables(p, p.levels, kernels, arena);
   if (plan.tiles) plan.order = arena.Take<int32_t>(p.num_queries);
   if (plan.packed) {
     const auto element = static_cast<int64_t>(DTypeSize(p.value_dtype));
@@ -171,11 +171,11 @@ struct ForwardCall {
 }  // namespace
 }  // namespace cpu
 
-size_t ForwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides, int num_workers,
-                            Target target) {
+size_t ForwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides, int num_workers, Target target) {
   const cpu::Kernels* kernels = cpu::ResolveKernels(target);
   if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok()) return 0;
   cpu::Arena arena(nullptr);
+  num_workers = cpu::UsefulWorkers(problem, num_workers);
   cpu::MakePlan(problem, value_strides, num_workers, *kernels, arena);
   return arena.used();
 }
@@ -190,13 +190,19 @@ Status Forward(const Problem& problem, const Inputs& inputs, void* output, const
   if (status = cpu::CheckLimits(problem); !status.ok()) return status;
   if (problem.batch * problem.num_queries * problem.num_heads * problem.channels == 0) return {};
 
+  Executor workers = executor;
+  workers.num_workers = cpu::UsefulWorkers(problem, executor.num_workers);
   cpu::Arena arena(workspace.data);
-  const cpu::ForwardPlan plan =
-      cpu::MakePlan(problem, inputs.value_strides, executor.num_workers, *kernels, arena);
+  const cpu::ForwardPlan plan = cpu::MakePlan(problem, inputs.value_strides, workers.num_workers, *kernels, arena);
   if (plan.tiles) cpu::TileOrder(problem, cpu::kTile, plan.order);
-  const cpu::ForwardCall call{problem, inputs, static_cast<uint8_t*>(output),
-                              executor, *kernels, plan,
-                              options.ran_target, static_cast<int64_t>(DTypeSize(problem.value_dtype))};
+  const cpu::ForwardCall call{problem,
+                              inputs,
+                              static_cast<uint8_t*>(output),
+                              workers,
+                              *kernels,
+                              plan,
+                              options.ran_target,
+                              static_cast<int64_t>(DTypeSize(problem.value_dtype))};
   if (plan.packed) {
     call.RunPacked();
   } else {

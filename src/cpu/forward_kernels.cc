@@ -77,49 +77,103 @@ HWY_INLINE void AppendCorners(D d, VI pixel, hn::Vec<D> weight, hn::Mask<D> vali
   corners.count += hn::Lanes(d);
 }
 
-template <class D, class LC, class Real = hn::TFromD<D>>
-HWY_INLINE void ListCorners(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples,
-                            Corners<Real>& corners) {
+// Calls emit(corner, pixel, weight, valid, all_valid) for the corners 0 to 3 of the N samples from `i` on.
+template <class D, class LC, class Emit, class Real = hn::TFromD<D>>
+HWY_INLINE void ForCorners(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples, size_t i,
+                           const Emit& emit) {
   using V = hn::Vec<D>;
   using Index = IndexOf<Real>;
   const hn::RebindToSigned<D> di;
-  const size_t lanes = hn::Lanes(d);
-  const V one = hn::Set(d, Real(1));
   const auto i_minus_one = hn::Set(di, Index(-1));
   const auto i_one = hn::Set(di, Index(1));
-  corners.count = 0;
-  for (size_t i = 0; i < static_cast<size_t>(levels.count); i += lanes) {
-    V u, v, fx, fy;
-    hn::Vec<decltype(di)> x, y;
-    LoadPairs(d, samples.locations + 2 * i, u, v);
-    const V width = hn::LoadU(d, levels.width + i);
-    const V height = hn::LoadU(d, levels.height + i);
-    const auto columns = hn::LoadU(di, levels.pixels_per_row + i);
-    const V weight = hn::LoadU(d, samples.weights + i);
-    const auto start = hn::LoadU(di, levels.start + i);
-    if (HWY_UNLIKELY(discrete)) {
-      const auto inside = DiscreteCells(d, u, v, width, height, x, y, fx, fy);
-      const auto pixel = hn::Add(start, hn::Add(x, hn::Mul(y, columns)));
-      AppendCorners(d, pixel, weight, inside, false, corners);
-      continue;
-    }
-    const auto inside = BilinearCells(d, u, v, width, height, x, y, fx, fy);
-    const auto i_inside = hn::RebindMask(di, inside);
-    const auto left = hn::And(i_inside, hn::Gt(x, i_minus_one));
-    const auto right = hn::And(i_inside, hn::Lt(hn::Add(x, i_one), columns));
-    const auto top = hn::Gt(y, i_minus_one);
-    const auto bottom = hn::Lt(hn::Add(y, i_one), hn::ConvertTo(di, height));
-    const auto p00 = hn::Add(start, hn::Add(x, hn::Mul(y, columns)));
-    const auto p10 = hn::Add(p00, columns);
-    const V w1 = hn::Mul(fy, weight);
-    const V w0 = hn::Mul(hn::Sub(one, fy), weight);
-    const V gx = hn::Sub(one, fx);
-    const bool all = hn::AllTrue(di, hn::And(hn::And(left, right), hn::And(top, bottom)));
-    AppendCorners(d, p00, hn::Mul(w0, gx), hn::RebindMask(d, hn::And(left, top)), all, corners);
-    AppendCorners(d, hn::Add(p00, i_one), hn::Mul(w0, fx), hn::RebindMask(d, hn::And(right, top)), all, corners);
-    AppendCorners(d, p10, hn::Mul(w1, gx), hn::RebindMask(d, hn::And(left, bottom)), all, corners);
-    AppendCorners(d, hn::Add(p10, i_one), hn::Mul(w1, fx), hn::RebindMask(d, hn::And(right, bottom)), all, corners);
+  V u, v, fx, fy;
+  hn::Vec<decltype(di)> x, y;
+  LoadPairs(d, samples.locations + 2 * i, u, v);
+  const V width = hn::LoadU(d, levels.width + i);
+  const V height = hn::LoadU(d, levels.height + i);
+  const auto columns = hn::LoadU(di, levels.pixels_per_row + i);
+  const V weight = hn::LoadU(d, samples.weights + i);
+  const auto start = hn::LoadU(di, levels.start + i);
+  if (HWY_UNLIKELY(discrete)) {
+    const auto inside = DiscreteCells(d, u, v, width, height, x, y, fx, fy);
+    const auto none = hn::MaskFromVec(hn::Zero(d));
+    const auto pixel = hn::Add(start, hn::Add(x, hn::Mul(y, columns)));
+    emit(size_t{0}, pixel, weight, inside, false);
+    for (size_t corner = 1; corner < 4; ++corner) emit(corner, pixel, weight, none, false);
+    return;
   }
+  const auto inside = BilinearCells(d, u, v, width, height, x, y, fx, fy);
+  const auto i_inside = hn::RebindMask(di, inside);
+  const auto left = hn::And(i_inside, hn::Gt(x, i_minus_one));
+  const auto right = hn::And(i_inside, hn::Lt(hn::Add(x, i_one), columns));
+  const auto top = hn::Gt(y, i_minus_one);
+  const auto bottom = hn::Lt(hn::Add(y, i_one), hn::ConvertTo(di, height));
+  const auto p00 = hn::Add(start, hn::Add(x, hn::Mul(y, columns)));
+  const auto p10 = hn::Add(p00, columns);
+  const V w1 = hn::Mul(fy, weight);
+  const V one = hn::Set(d, Real(1));
+  const V w0 = hn::Mul(hn::Sub(one, fy), weight);
+  const V gx = hn::Sub(one, fx);
+  const bool all = hn::AllTrue(di, hn::And(hn::And(left, right), hn::And(top, bottom)));
+  emit(size_t{0}, p00, hn::Mul(w0, gx), hn::RebindMask(d, hn::And(left, top)), all);
+  emit(size_t{1}, hn::Add(p00, i_one), hn::Mul(w0, fx), hn::RebindMask(d, hn::And(right, top)), all);
+  emit(size_t{2}, p10, hn::Mul(w1, gx), hn::RebindMask(d, hn::And(left, bottom)), all);
+  emit(size_t{3}, hn::Add(p10, i_one), hn::Mul(w1, fx), hn::RebindMask(d, hn::And(right, bottom)), all);
+}
+
+// The corners of one query and head, in any order.
+template <class D, class LC, class Real = hn::TFromD<D>>
+HWY_INLINE void ListCorners(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples,
+                            Corners<Real>& corners) {
+  corners.count = 0;
+  for (size_t i = 0; i < static_cast<size_t>(levels.count); i += hn::Lanes(d)) {
+    ForCorners(d, levels, discrete, samples, i, [&](size_t, auto pixel, auto weight, auto valid, bool all) HWY_ATTR {
+      AppendCorners(d, pixel, weight, valid, all, corners);
+    });
+  }
+}
+
+// The corners of a run of samples, four by four: 4 * i + c is corner c of sample i, pixel -1 where it is outside.
+template <class D, class LC, class Real = hn::TFromD<D>>
+HWY_INLINE void ListRun(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples, size_t count,
+                        IndexOf<Real>* HWY_RESTRICT pixels, Real* HWY_RESTRICT weights) {
+  const hn::RebindToSigned<D> di;
+  constexpr size_t kMaxLanes = HWY_MAX_BYTES / sizeof(Real);
+  HWY_ALIGN IndexOf<Real> pixel_of[4][kMaxLanes];
+  HWY_ALIGN Real weight_of[4][kMaxLanes];
+  const auto outside = hn::Set(di, IndexOf<Real>(-1));
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+    ForCorners(d, levels, discrete, samples, i, [&](size_t c, auto pixel, auto weight, auto valid, bool) HWY_ATTR {
+      hn::Store(hn::IfThenElse(hn::RebindMask(di, valid), pixel, outside), di, pixel_of[c]);
+      hn::Store(weight, d, weight_of[c]);
+    });
+    hn::StoreInterleaved4(hn::Load(di, pixel_of[0]), hn::Load(di, pixel_of[1]), hn::Load(di, pixel_of[2]),
+                          hn::Load(di, pixel_of[3]), di, pixels + 4 * i);
+    hn::StoreInterleaved4(hn::Load(d, weight_of[0]), hn::Load(d, weight_of[1]), hn::Load(d, weight_of[2]),
+                          hn::Load(d, weight_of[3]), d, weights + 4 * i);
+  }
+}
+
+// Of `count` corners as ListRun leaves them, those inside: in place when all are, else copied to `to`.
+template <class D, class Real = hn::TFromD<D>>
+HWY_INLINE Corners<Real> KeepInside(D d, IndexOf<Real>* HWY_RESTRICT pixels, Real* HWY_RESTRICT weights, size_t count,
+                                    const Corners<Real>& to) {
+  const hn::RebindToSigned<D> di;
+  const auto outside = hn::Set(di, IndexOf<Real>(-1));
+  const size_t lanes = hn::Lanes(d);
+  bool all = true;
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) all &= hn::AllTrue(di, hn::Gt(hn::LoadU(di, pixels + i), outside));
+  for (; i < count; ++i) all &= pixels[i] >= 0;
+  if (all) return {pixels, weights, count};
+  Corners<Real> kept = to;
+  kept.count = 0;
+  for (i = 0; i < count; i += lanes) {
+    const auto pixel = hn::LoadU(di, pixels + i);
+    const auto valid = hn::And(hn::RebindMask(d, hn::Gt(pixel, outside)), hn::FirstN(d, HWY_MIN(lanes, count - i)));
+    AppendValid(d, pixel, hn::LoadU(d, weights + i), valid, kept);
+  }
+  return kept;
 }
 
 // ---- Stage 2
@@ -215,57 +269,114 @@ HWY_INLINE void AccumulateChannels(const uint8_t* base, int64_t stride, const Co
 
 size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
-// Pixels, weights and (for converted samples) a copy of them; one vector of slack behind each list.
+// Bytes of a list of the corners of `samples` samples, pixels or weights, with a vector of slack.
+size_t ListBytes(size_t samples) { return RoundUp(4 * samples * sizeof(double) + HWY_MAX_BYTES, 64); }
+
+// Pixels and weights of a block of queries, those of one run and of one query, and copied samples of a run.
 size_t ForwardScratchSize(int64_t padded_samples) {
-  const size_t padded = static_cast<size_t>(padded_samples);
-  const size_t list = RoundUp(4 * padded * sizeof(double) + HWY_MAX_BYTES, 64);
-  return static_cast<size_t>(kQueryBlock) * 2 * list + RoundUp(3 * padded * sizeof(double), 64) + 64;
+  const auto padded = static_cast<size_t>(padded_samples);
+  const size_t run = padded * kRunItems;
+  return 2 * ListBytes(padded) * kQueryBlock + 2 * ListBytes(run) + RoundUp(3 * run * sizeof(double), 64);
 }
 
-HWY_INLINE int64_t QueryAt(const ForwardTask& t, int64_t i) {
-  return t.query_order == nullptr ? i : t.query_order[i];
-}
+HWY_INLINE int64_t QueryAt(const ForwardTask& t, int64_t i) { return t.query_order == nullptr ? i : t.query_order[i]; }
+
+// What every block of a task needs.
+template <class Row>
+struct RowSums {
+  using Real = typename Row::Real;
+  const ForwardTask& task;
+  size_t vectors;
+  size_t vector_bytes;  // of storage
+  size_t row_bytes;
+
+  RowSums(const ForwardTask& t, size_t lanes, size_t element_size)
+      : task(t),
+        vectors(RoundUp(static_cast<size_t>(t.channels), lanes * Row::kVectorsPerUnit) / lanes),
+        vector_bytes(lanes * element_size),
+        row_bytes(static_cast<size_t>(t.channels) * element_size) {}
+
+  HWY_INLINE void Write(int64_t query, int64_t head, const Corners<Real>& corners) const {
+    const uint8_t* base = task.value.data + head * task.value.head_stride;
+    uint8_t* out = task.output + query * task.output_query_stride + head * task.output_head_stride;
+    AccumulateChannels<Row>(base, task.value.pixel_stride, corners, vectors, vector_bytes, row_bytes, out);
+  }
+};
 
 template <class Row, class LC, class Real = typename Row::Real>
-void ForwardRows(const ForwardTask& t, const LC& levels, size_t element_size) {
-  using Index = IndexOf<Real>;
+void ForwardBlocks(const ForwardTask& t, const LC& levels, size_t element_size) {
   const hn::ScalableTag<Real> d;
   const size_t lanes = hn::Lanes(d);
-  const size_t unit = lanes * Row::kVectorsPerUnit;
-  const size_t vectors = RoundUp(static_cast<size_t>(t.channels), unit) / lanes;
-  const size_t row_bytes = static_cast<size_t>(t.channels) * element_size;
-  const size_t list = RoundUp(4 * static_cast<size_t>(levels.padded) * sizeof(double) + HWY_MAX_BYTES, 64);
+  const RowSums<Row> sums(t, lanes, element_size);
   const bool discrete = t.samples.sampling == Sampling::kDiscrete;
-
-  if (t.ran_target != nullptr) *t.ran_target = kTarget;
+  const size_t list = ListBytes(static_cast<size_t>(levels.padded));
   auto* scratch = static_cast<uint8_t*>(t.scratch);
   Corners<Real> corners[kQueryBlock];
   for (auto& c : corners) {
-    c.pixel = reinterpret_cast<Index*>(scratch);
-    c.weight = reinterpret_cast<Real*>(scratch + list);
-    c.count = 0;
+    c = {reinterpret_cast<IndexOf<Real>*>(scratch), reinterpret_cast<Real*>(scratch + list), 0};
     scratch += 2 * list;
   }
   Real* copy = reinterpret_cast<Real*>(scratch);
-
   for (int64_t block = t.query_begin; block < t.query_end; block += kQueryBlock) {
     const int64_t n = HWY_MIN(kQueryBlock, t.query_end - block);
     for (int64_t head = t.head_begin; head < t.head_end; ++head) {
       for (int64_t k = 0; k < n; ++k) {
-        const int64_t query = QueryAt(t, block + k);
         if (block + kQueryBlock + k < t.query_end) {
           PrefetchSamples(t.samples, QueryAt(t, block + kQueryBlock + k), head, levels.count);
         }
-        const auto samples = ReadSamples<Real>(t.samples, query, head, levels.count, lanes, copy);
+        const auto samples = ReadSamples<Real>(t.samples, QueryAt(t, block + k), head, levels.count, lanes, copy);
         ListCorners(d, levels, discrete, samples, corners[k]);
       }
-      const uint8_t* base = t.value.data + head * t.value.head_stride;
-      for (int64_t k = 0; k < n; ++k) {
-        const int64_t query = QueryAt(t, block + k);
-        uint8_t* out = t.output + query * t.output_query_stride + head * t.output_head_stride;
-        AccumulateChannels<Row>(base, t.value.pixel_stride, corners[k], vectors, lanes * element_size, row_bytes, out);
+      for (int64_t k = 0; k < n; ++k) sums.Write(QueryAt(t, block + k), head, corners[k]);
+    }
+  }
+}
+
+// Where the samples of a query and head do not fill vectors, those of up to kRunItems heads of a query, or queries of
+// a head, are taken together: at 2 samples (RF-DETR) or 4 (BEVFormer) a vector of 16 would be mostly empty.
+template <class Row, class LC, class Real = typename Row::Real>
+void ForwardRuns(const ForwardTask& t, const LC& levels, size_t element_size) {
+  const hn::ScalableTag<Real> d;
+  const size_t lanes = hn::Lanes(d);
+  const RowSums<Row> sums(t, lanes, element_size);
+  const bool discrete = t.samples.sampling == Sampling::kDiscrete;
+  const auto count = static_cast<size_t>(levels.count);
+  const size_t list = ListBytes(static_cast<size_t>(levels.padded) * kRunItems);
+  auto* scratch = static_cast<uint8_t*>(t.scratch);
+  auto* pixels = reinterpret_cast<IndexOf<Real>*>(scratch);
+  auto* weights = reinterpret_cast<Real*>(scratch + list);
+  scratch += 2 * list;
+  const size_t item_list = ListBytes(static_cast<size_t>(levels.padded));
+  const Corners<Real> kept{reinterpret_cast<IndexOf<Real>*>(scratch), reinterpret_cast<Real*>(scratch + item_list), 0};
+  Real* copy = reinterpret_cast<Real*>(scratch + 2 * item_list);
+
+  const int64_t heads = t.head_end - t.head_begin;
+  const int64_t heads_per_run = HWY_MIN(heads, kRunItems);
+  const int64_t queries_per_run = heads == 1 ? kRunItems : 1;
+  for (int64_t q = t.query_begin; q < t.query_end; q += queries_per_run) {
+    for (int64_t head = t.head_begin; head < t.head_end; head += heads_per_run) {
+      SampleRun run;
+      for (int64_t i = 0; i < HWY_MIN(queries_per_run, t.query_end - q); ++i) {
+        for (int64_t h = head; h < HWY_MIN(head + heads_per_run, t.head_end); ++h) run.Add(QueryAt(t, q + i), h);
+      }
+      const auto samples = ReadRun<Real>(t.samples, run, levels.count, lanes, copy);
+      ListRun(d, levels, discrete, samples, static_cast<size_t>(run.size) * count, pixels, weights);
+      for (int64_t i = 0; i < run.size; ++i) {
+        const size_t at = 4 * count * static_cast<size_t>(i);
+        sums.Write(run.query[i], run.head[i], KeepInside(d, pixels + at, weights + at, 4 * count, kept));
       }
     }
+  }
+}
+
+template <class Row, class LC>
+void ForwardRows(const ForwardTask& t, const LC& levels, size_t element_size) {
+  if (t.ran_target != nullptr) *t.ran_target = kTarget;
+  const size_t lanes = hn::Lanes(hn::ScalableTag<typename Row::Real>());
+  if (RunsPay(levels.count, lanes)) {
+    ForwardRuns<Row>(t, levels, element_size);
+  } else {
+    ForwardBlocks<Row>(t, levels, element_size);
   }
 }
 

@@ -10,9 +10,12 @@
 
 namespace xmsda::cpu {
 
-// The level constants of each of the K samples of one query and head, in the order of the samples. Arrays have
-// `padded` entries, a multiple of every vector length, and a vector of slack behind them; entries from `count` on are of a level of one pixel (their
-// locations read as NaN, which is inside no level). `Real` is float, or double for kF64; `Index` is the integer of the same size.
+// Pairs of query and head whose samples are worked on together where those of one pair do not fill vectors.
+constexpr int64_t kRunItems = 8;
+
+// The level constants of each of the `count` samples of one query and head, in the order of the samples, kRunItems
+// times over, and a vector of slack. `padded` is `count` rounded up to whole vectors. `Real` is float, or double for
+// kF64; `Index` is the integer of the same size.
 template <class Real, class Index>
 struct LevelConstants {
   int64_t count = 0;
@@ -84,18 +87,19 @@ struct CellGrid {
 // one; they need not mean anything.
 constexpr int64_t kSamplesAhead = 12;
 
-// Scratch of one backward task. Chunk arrays are for `queries` queries of `padded` samples.
+// Scratch of one backward task. Chunk arrays are for `queries` queries of `padded` samples and a vector of slack.
 struct BackwardScratch {
-  uint32_t* keys = nullptr;     // [queries, padded] cell of each sample, the last one for samples outside
-  uint32_t* order = nullptr;    // [queries * padded + kSamplesAhead] samples sorted by cell: query << 16 | sample
-  uint32_t* cells = nullptr;    // [num_cells + 1] histogram, then the end of each cell in `order`
-  void* factors = nullptr;      // [queries, padded, 4] Reals: weights of the corners, then dots with them
-  void* grad_output = nullptr;  // [queries, padded_channels] Reals
-  void* partial_dots = nullptr; // [kDotBatch, max(4, lanes)] Reals
-  void* zero_row = nullptr;     // [padded_channels] Reals, zero
-  void* sink_row = nullptr;     // [padded_channels] Reals, never read
-  void* samples = nullptr;      // [3 * padded] Reals, and [3 * padded] more for converted gradients
-  void* key_range = nullptr;    // [2, padded + lanes] Indices: least and greatest key of each sample
+  uint32_t* keys = nullptr;          // [queries, padded] cell of each sample, the last one for samples outside
+  uint32_t* order = nullptr;         // [queries * padded + kSamplesAhead] samples sorted by cell: query << 16 | sample
+  uint32_t* cells = nullptr;         // [num_cells + 1] histogram, then the end of each cell in `order`
+  void* factors = nullptr;           // [queries, padded, 4] Reals: weights of the corners, then dots with them
+  void* grad_output = nullptr;       // [queries, padded_channels] Reals
+  void* partial_dots = nullptr;      // [kDotBatch, max(4, lanes)] Reals
+  void* zero_row = nullptr;          // [padded_channels] Reals, zero
+  void* sink_row = nullptr;          // [padded_channels] Reals, never read
+  void* samples = nullptr;           // [3, kRunItems * padded] Reals
+  void* sample_gradients = nullptr;  // [3, kRunItems * padded + lanes] Reals
+  void* key_range = nullptr;         // [3, kRunItems * padded] Indices: least and greatest key, first cell
 };
 
 // Samples of a cell whose partial dot products are kept before they are summed up: 4 KiB of L1 at 512 bits.

@@ -15,6 +15,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/layout_kernels.cc"
 #include <hwy/foreach_target.h>
+
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 

@@ -9,42 +9,41 @@ namespace xmsda::cpu {
 namespace {
 
 template <class Real, class Index>
-LevelConstants<Real, Index> TakeLevels(const Problem& problem, int64_t padded, int64_t slack, bool fill, Arena& arena) {
-  // A task may start at any sample and read whole vectors from there.
-  const int64_t entries = padded + slack;
+LevelConstants<Real, Index> TakeLevels(std::span<const Level> levels, int64_t lanes, Arena& arena) {
+  int64_t count = 0;
+  for (const Level& level : levels) count += level.points;
+  // A vector may be read from any sample on.
+  const int64_t entries = kRunItems * count + lanes;
   Real* width = arena.Take<Real>(entries);
   Real* height = arena.Take<Real>(entries);
   Index* columns = arena.Take<Index>(entries);
   Index* start = arena.Take<Index>(entries);
-  if (fill) {
-    int64_t k = 0;
-    for (const Level& level : problem.levels) {
-      for (int64_t p = 0; p < level.points; ++p, ++k) {
+  int64_t k = 0;
+  while (!arena.counting() && count > 0 && k < entries) {
+    for (const Level& level : levels) {
+      for (int64_t p = 0; p < level.points && k < entries; ++p, ++k) {
         width[k] = static_cast<Real>(level.width);
         height[k] = static_cast<Real>(level.height);
         columns[k] = static_cast<Index>(level.width);
         start[k] = static_cast<Index>(level.start);
       }
     }
-    for (; k < entries; ++k) {
-      width[k] = height[k] = 1;
-      columns[k] = 1;
-      start[k] = 0;
-    }
   }
-  return {problem.SamplesPerQuery(), padded, width, height, columns, start};
+  return {count, RoundUp(count, lanes), width, height, columns, start};
 }
 
 }  // namespace
 
-LevelTables TakeLevelTables(const Problem& problem, const Kernels& kernels, Arena& arena) {
+LevelTables TakeLevelTables(const Problem& problem, std::span<const Level> levels, const Kernels& kernels,
+                            Arena& arena) {
   LevelTables tables;
   const auto lanes = static_cast<int64_t>(kernels.vector_bytes / sizeof(float));
-  tables.padded = RoundUp(problem.SamplesPerQuery(), lanes);
   if (problem.value_dtype == DType::kF64) {
-    tables.levels64 = TakeLevels<double, int64_t>(problem, tables.padded, lanes, !arena.counting(), arena);
+    tables.levels64 = TakeLevels<double, int64_t>(levels, lanes, arena);
+    tables.padded = tables.levels64.padded;
   } else {
-    tables.levels32 = TakeLevels<float, int32_t>(problem, tables.padded, lanes, !arena.counting(), arena);
+    tables.levels32 = TakeLevels<float, int32_t>(levels, lanes, arena);
+    tables.padded = tables.levels32.padded;
   }
   return tables;
 }
@@ -83,6 +82,13 @@ void TileOrder(const Problem& problem, int64_t tile, int32_t* order) {
       }
     }
   }
+}
+
+int UsefulWorkers(const Problem& problem, int num_workers) {
+  const double rows = 4.0 * static_cast<double>(problem.batch) * static_cast<double>(problem.num_queries) *
+                      static_cast<double>(problem.num_heads) * static_cast<double>(problem.SamplesPerQuery());
+  const double useful = rows * static_cast<double>(problem.channels) / (1 << 18);
+  return useful < num_workers ? std::max(1, static_cast<int>(useful)) : num_workers;
 }
 
 Status CheckLimits(const Problem& problem) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/validate.h"
 #include "cpu/kernels.h"
@@ -44,8 +45,9 @@ struct LevelTables {
   int64_t padded = 0;
 };
 
-// Takes the arrays from the arena and, unless that only counts, fills them.
-LevelTables TakeLevelTables(const Problem& problem, const Kernels& kernels, Arena& arena);
+// Takes the arrays for some of the problem's levels from the arena and, unless that only counts, fills them.
+LevelTables TakeLevelTables(const Problem& problem, std::span<const Level> levels, const Kernels& kernels,
+                            Arena& arena);
 
 // True when the queries are the pixels of value, one each and in the same order, as in an encoder. Then a query most
 // likely samples near its own pixel, and it pays to visit queries tile by tile instead of row by row.
@@ -57,6 +59,10 @@ void TileOrder(const Problem& problem, int64_t tile, int32_t* order);
 
 // Tiles of 12 x 12 queries: see docs/kernels.md for the figures of other sizes.
 constexpr int64_t kTile = 12;
+
+// Workers that a problem can feed, at most `num_workers`: starting one costs some 10 us, the time of 2^18
+// multiply-adds.
+int UsefulWorkers(const Problem& problem, int num_workers);
 
 // Samples per query and head that the CPU backend takes.
 constexpr int64_t kMaxSamples = 65535;

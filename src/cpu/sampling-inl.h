@@ -51,6 +51,11 @@ HWY_INLINE void StorePairs(D d, hn::Vec<D> u, hn::Vec<D> v, hn::TFromD<D>* HWY_R
 #endif
 }
 
+template <class Real>
+constexpr DType RealDType() {
+  return sizeof(Real) == 8 ? DType::kF64 : DType::kF32;
+}
+
 // One query's samples as Real arrays that may be read up to a whole vector past the last sample.
 template <class Real>
 struct QuerySamples {
@@ -58,35 +63,85 @@ struct QuerySamples {
   const Real* weights;
 };
 
-// Reads the samples of (query, head) in place when their type is Real and `count` fills whole vectors, else through
-// `copy` (3 * padded Reals).
+// Copies the samples of (query, head), as Reals.
 template <class Real>
-HWY_INLINE QuerySamples<Real> ReadSamples(const SampleSource& s, int64_t query, int64_t head, int64_t count,
-                                          size_t lanes, Real* HWY_RESTRICT copy) {
+HWY_INLINE void CopySamples(const SampleSource& s, int64_t query, int64_t head, size_t n, Real* HWY_RESTRICT locations,
+                            Real* HWY_RESTRICT weights) {
   const int64_t loc = query * s.location_query_stride + head * s.location_head_stride;
   const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
-  const size_t n = static_cast<size_t>(count);
-  const size_t padded = (n + lanes - 1) / lanes * lanes;
-  const bool same = s.dtype == (sizeof(Real) == 8 ? DType::kF64 : DType::kF32);
-  if (same && padded == n) {
-    return {static_cast<const Real*>(s.locations) + loc, static_cast<const Real*>(s.weights) + wgt};
-  }
-  Real* weights = copy + 2 * padded;
-  if (same) {
-    std::memcpy(copy, static_cast<const Real*>(s.locations) + loc, 2 * n * sizeof(Real));
-    std::memcpy(weights, static_cast<const Real*>(s.weights) + wgt, n * sizeof(Real));
+  if (s.dtype == RealDType<Real>()) {
+    const Real* from_locations = static_cast<const Real*>(s.locations) + loc;
+    const Real* from_weights = static_cast<const Real*>(s.weights) + wgt;
+    for (size_t i = 0; i < 2 * n; ++i) locations[i] = from_locations[i];
+    for (size_t i = 0; i < n; ++i) weights[i] = from_weights[i];
   } else if constexpr (sizeof(Real) == sizeof(float)) {
     if (s.dtype == DType::kBF16) {
-      LoadConverted<BF16Row>(static_cast<const BF16*>(s.locations) + loc, 2 * n, copy);
+      LoadConverted<BF16Row>(static_cast<const BF16*>(s.locations) + loc, 2 * n, locations);
       LoadConverted<BF16Row>(static_cast<const BF16*>(s.weights) + wgt, n, weights);
     } else {
-      LoadConverted<F16Row>(static_cast<const F16*>(s.locations) + loc, 2 * n, copy);
+      LoadConverted<F16Row>(static_cast<const F16*>(s.locations) + loc, 2 * n, locations);
       LoadConverted<F16Row>(static_cast<const F16*>(s.weights) + wgt, n, weights);
     }
   }
-  // NaN locations are inside no level.
-  for (size_t i = 2 * n; i < 2 * padded; ++i) copy[i] = std::numeric_limits<Real>::quiet_NaN();
+}
+
+// Fills up the last vector of copied samples: NaN locations are inside no level.
+template <class Real>
+HWY_INLINE void PadSamples(size_t n, size_t padded, Real* HWY_RESTRICT locations, Real* HWY_RESTRICT weights) {
+  for (size_t i = 2 * n; i < 2 * padded; ++i) locations[i] = std::numeric_limits<Real>::quiet_NaN();
   for (size_t i = n; i < padded; ++i) weights[i] = 0;
+}
+
+// The samples of (query, head): in place when their type is Real and `count` fills whole vectors, else through `copy`
+// (3 * padded Reals).
+template <class Real>
+HWY_INLINE QuerySamples<Real> ReadSamples(const SampleSource& s, int64_t query, int64_t head, int64_t count,
+                                          size_t lanes, Real* HWY_RESTRICT copy) {
+  const auto n = static_cast<size_t>(count);
+  const size_t padded = (n + lanes - 1) / lanes * lanes;
+  if (s.dtype == RealDType<Real>() && padded == n) {
+    const int64_t loc = query * s.location_query_stride + head * s.location_head_stride;
+    const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
+    return {static_cast<const Real*>(s.locations) + loc, static_cast<const Real*>(s.weights) + wgt};
+  }
+  CopySamples(s, query, head, n, copy, copy + 2 * padded);
+  PadSamples(n, padded, copy, copy + 2 * padded);
+  return {copy, copy + 2 * padded};
+}
+
+// True when more than a tenth of the lanes would be empty if each query and head had vectors of its own.
+HWY_INLINE bool RunsPay(int64_t count, size_t lanes) {
+  const auto n = static_cast<size_t>(count);
+  const size_t padded = (n + lanes - 1) / lanes * lanes;
+  return 10 * (padded - n) > padded;
+}
+
+// Pairs of query and head whose samples are worked on as one array, `count` samples each.
+struct SampleRun {
+  int64_t query[kRunItems];
+  int64_t head[kRunItems];
+  int64_t size = 0;
+
+  HWY_INLINE void Add(int64_t q, int64_t h) {
+    query[size] = q;
+    head[size] = h;
+    ++size;
+  }
+};
+
+// The samples of a run, in `copy` (3 * kRunItems * padded Reals).
+template <class Real>
+HWY_INLINE QuerySamples<Real> ReadRun(const SampleSource& s, const SampleRun& run, int64_t count, size_t lanes,
+                                      Real* HWY_RESTRICT copy) {
+  const auto n = static_cast<size_t>(count);
+  const size_t total = n * static_cast<size_t>(run.size);
+  const size_t padded = (total + lanes - 1) / lanes * lanes;
+  Real* weights = copy + 2 * padded;
+  for (int64_t i = 0; i < run.size; ++i) {
+    const size_t at = n * static_cast<size_t>(i);
+    CopySamples(s, run.query[i], run.head[i], n, copy + 2 * at, weights + at);
+  }
+  PadSamples(total, padded, copy, weights);
   return {copy, weights};
 }
 
@@ -142,8 +197,10 @@ HWY_INLINE hn::Mask<D> DiscreteCells(D d, V u, V v, V width, V height, VI& cell_
   const V one = hn::Set(d, Real(1));
   const auto finite = hn::And(hn::IsFinite(u), hn::IsFinite(v));
   // The product may overflow to infinity; the clamp brings it back.
-  const V x = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, u), width, half), zero), hn::Sub(width, one)));
-  const V y = hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, v), height, half), zero), hn::Sub(height, one)));
+  const V x =
+      hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, u), width, half), zero), hn::Sub(width, one)));
+  const V y =
+      hn::Trunc(hn::Min(hn::Max(hn::MulAdd(hn::IfThenElseZero(finite, v), height, half), zero), hn::Sub(height, one)));
   cell_x = hn::ConvertTo(di, x);
   cell_y = hn::ConvertTo(di, y);
   fx = zero;
