@@ -29,6 +29,10 @@ Status ValidateLevel(const Problem& problem, size_t index) {
   const std::string name = "levels[" + std::to_string(index) + "]";
   if (level.height < 1) return Expected(name + ".height", "at least 1", level.height);
   if (level.width < 1) return Expected(name + ".width", "at least 1", level.width);
+  // Sampling coordinates are float32 for most types; beyond 2^24 they do not count pixels any more.
+  constexpr int64_t kMaxSide = int64_t{1} << 24;
+  if (level.height > kMaxSide) return Expected(name + ".height", "at most 2^24", level.height);
+  if (level.width > kMaxSide) return Expected(name + ".width", "at most 2^24", level.width);
   if (level.start < 0) return Expected(name + ".start", "at least 0", level.start);
   if (level.points < 0) return Expected(name + ".points", "at least 0", level.points);
   int64_t end = 0;
@@ -117,11 +121,10 @@ Status Validate(const Problem& problem) {
   if (!BytesFit({problem.batch, problem.value_size, problem.num_heads, problem.channels}) ||
       !BytesFit({problem.batch, problem.num_queries, problem.num_heads, problem.channels}) ||
       !BytesFit({problem.batch, problem.num_queries, problem.num_heads, samples, 2})) {
-    return Status::InvalidArgument("problem: expected arrays of fewer than 2^60 elements, got batch " +
-                                   std::to_string(problem.batch) + ", num_queries " +
-                                   std::to_string(problem.num_queries) + ", num_heads " +
-                                   std::to_string(problem.num_heads) + ", channels " +
-                                   std::to_string(problem.channels) + ", samples per query " + std::to_string(samples));
+    return Status::InvalidArgument(
+        "problem: expected arrays of fewer than 2^60 elements, got batch " + std::to_string(problem.batch) +
+        ", num_queries " + std::to_string(problem.num_queries) + ", num_heads " + std::to_string(problem.num_heads) +
+        ", channels " + std::to_string(problem.channels) + ", samples per query " + std::to_string(samples));
   }
   return {};
 }

@@ -108,7 +108,7 @@ BackwardPlan MakePlan(const Problem& p, const ValueStrides& strides, const Value
   const int64_t tasks = pairs * plan.groups;
   plan.split_levels = disjoint && tasks < int64_t{4} * num_workers && tasks % num_workers != 0;
   plan.tiles = QueriesArePixels(p);
-  for (const Level& level : p.levels) plan.num_cells += (level.height + 1) * (level.width + 1);
+  plan.num_cells = NumCells(p);
 
   plan.tables = TakeLevelTables(p, p.levels, kernels, arena);
   for (size_t l = 0; plan.split_levels && l < p.levels.size(); ++l) {

@@ -3,6 +3,7 @@
 #include "cpu/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace xmsda::cpu {
@@ -92,9 +93,22 @@ int UsefulWorkers(const Problem& problem, int num_workers) {
 }
 
 Status CheckLimits(const Problem& problem) {
-  if (problem.SamplesPerQuery() <= kMaxSamples) return {};
-  return Status::Unsupported("levels: expected at most " + std::to_string(kMaxSamples) +
-                             " points in all on the CPU, got " + std::to_string(problem.SamplesPerQuery()));
+  if (problem.SamplesPerQuery() > kMaxSamples) {
+    return Status::Unsupported("levels: expected at most " + std::to_string(kMaxSamples) +
+                               " points in all on the CPU, got " + std::to_string(problem.SamplesPerQuery()));
+  }
+  if (NumCells(problem) > std::numeric_limits<int32_t>::max()) {
+    return Status::Unsupported(
+        "levels: expected fewer than 2^31 cells (height + 1) * (width + 1) in all on the CPU, got " +
+        std::to_string(NumCells(problem)));
+  }
+  return {};
+}
+
+int64_t NumCells(const Problem& problem) {
+  int64_t cells = 0;
+  for (const Level& level : problem.levels) cells += (level.height + 1) * (level.width + 1);
+  return cells;
 }
 
 Status TargetNotRunnable(Target target) {

@@ -67,6 +67,10 @@ int UsefulWorkers(const Problem& problem, int num_workers);
 // Samples per query and head that the CPU backend takes.
 constexpr int64_t kMaxSamples = 65535;
 
+// Cells of all levels; see CellGrid.
+int64_t NumCells(const Problem& problem);
+
+// What the CPU backend takes of the problems that are valid.
 Status CheckLimits(const Problem& problem);
 Status TargetNotRunnable(Target target);
 
