@@ -116,10 +116,15 @@ TEST(Addresses, BroadcastValueOfMoreThan32Bits) {
   const int64_t samples = problem.batch * problem.num_heads;
   std::vector<float> locations(static_cast<size_t>(2 * samples), 0.5f / 128);
   std::vector<float> weights(static_cast<size_t>(samples), 1);
-  for (int64_t i = 0; i < samples; ++i) locations[static_cast<size_t>(2 * i + 1)] = (static_cast<float>(i % 64) + 0.5f) / 64;
+  for (int64_t i = 0; i < samples; ++i)
+    locations[static_cast<size_t>(2 * i + 1)] = (static_cast<float>(i % 64) + 0.5f) / 64;
 
-  Inputs inputs{row.data(), locations.data(), weights.data(), {.batch = 0, .pixel = 0, .head = 16, .channel = 1},
-                DenseLocationStrides(problem), DenseWeightStrides(problem)};
+  Inputs inputs{row.data(),
+                locations.data(),
+                weights.data(),
+                {.batch = 0, .pixel = 0, .head = 16, .channel = 1},
+                DenseLocationStrides(problem),
+                DenseWeightStrides(problem)};
   for (const Backend& backend : Backends()) {
     SCOPED_TRACE(backend.name);
     const size_t size = backend.forward_workspace ? backend.forward_workspace(problem, inputs.value_strides, 1) : 0;

@@ -111,7 +111,9 @@ double LoadValue(const CaseData& data, int64_t index) {
   return LoadElement(data.test_case.problem.value_dtype, data.value.data(), index);
 }
 
-int64_t NumElements(const Buffer& buffer, DType dtype) { return static_cast<int64_t>(buffer.size() / DTypeSize(dtype)); }
+int64_t NumElements(const Buffer& buffer, DType dtype) {
+  return static_cast<int64_t>(buffer.size() / DTypeSize(dtype));
+}
 
 // About one element in `one_in` of an array becomes NaN, +infinity or -infinity.
 void Poison(const Buffer& buffer, DType dtype, uint64_t seed, int64_t one_in) {
@@ -127,7 +129,8 @@ void Poison(const Buffer& buffer, DType dtype, uint64_t seed, int64_t one_in) {
 // others never leak.
 TEST(Conformance, NotFiniteInputs) {
   for (const char* type : kTypes) {
-    for (const char* sizes : {"b2_q17_m2_d9_p2_l8x8,4x4_", "b1_q1300_m2_d16_p1_l16x16_", "b1_q17_m2_d9_p2_l8x8,4x4_discrete_"}) {
+    for (const char* sizes :
+         {"b2_q17_m2_d9_p2_l8x8,4x4_", "b1_q1300_m2_d16_p1_l16x16_", "b1_q17_m2_d9_p2_l8x8,4x4_discrete_"}) {
       const Problem problem = Parse(std::string(sizes) + type);
       for (uint64_t seed = 1; seed <= 3; ++seed) {
         const Case test_case{problem, Pattern::kExact, seed == 2 ? Layout::kBMDS : Layout::kBSMD, seed};

@@ -8,13 +8,13 @@ namespace xmsda::testing {
 namespace {
 
 constexpr const char* kProblems[] = {
-    "b1_q40_m2_d32_p4_l16x16,8x8",        // fewer heads than workers
-    "b3_q33_m3_d20_p2_l13x9,5x4",         // a prime number of everything
-    "b1_q1300_m1_d8_p3_l16x16,8x8,1x1",   // one head, many queries
-    "b2_q7001_m1_d4_p4_l20x20",           // several chunks of queries
+    "b1_q40_m2_d32_p4_l16x16,8x8",       // fewer heads than workers
+    "b3_q33_m3_d20_p2_l13x9,5x4",        // a prime number of everything
+    "b1_q1300_m1_d8_p3_l16x16,8x8,1x1",  // one head, many queries
+    "b2_q7001_m1_d4_p4_l20x20",          // several chunks of queries
     "b1_q700_m2_d16_p2_l9x9_discrete",
-    "b1_q700_m2_d16_p3_l9x9,9x9@0",       // levels on the same pixels
-    "b1_q2_m8_d33_p1_l40x40",             // fewer queries than workers
+    "b1_q700_m2_d16_p3_l9x9,9x9@0",  // levels on the same pixels
+    "b1_q2_m8_d33_p1_l40x40",        // fewer queries than workers
 };
 
 // Every number of workers against one, each over differently poisoned memory.
@@ -48,7 +48,8 @@ TEST(Determinism, SameBitsForEveryType) {
   for (const Backend& backend : Backends()) {
     for (const char* type : kTypes) {
       for (const Layout layout : {Layout::kBSMD, Layout::kBMSD, Layout::kBMDS}) {
-        ExpectSameBits(backend, {Parse(std::string("b1_q950_m2_d12_p2_l12x12,6x6_") + type), Pattern::kUniform, layout});
+        ExpectSameBits(backend,
+                       {Parse(std::string("b1_q950_m2_d12_p2_l12x12,6x6_") + type), Pattern::kUniform, layout});
       }
     }
   }

@@ -33,7 +33,11 @@ struct Doubles {
   }
 
   Inputs AsInputs() const {
-    return {value.data(), locations.data(), weights.data(), DenseStrides(problem), DenseLocationStrides(problem),
+    return {value.data(),
+            locations.data(),
+            weights.data(),
+            DenseStrides(problem),
+            DenseLocationStrides(problem),
             DenseWeightStrides(problem)};
   }
   void Forward() {
@@ -78,16 +82,16 @@ double SampleOne(double u, double v, const char* options = "") {
 }
 
 TEST(Reference, ByHand) {
-  EXPECT_DOUBLE_EQ(SampleOne(0.5 / 3, 0.25), 2 * 1);            // centre of pixel (0, 0)
-  EXPECT_DOUBLE_EQ(SampleOne(2.5 / 3, 0.75), 2 * 6);            // centre of the last pixel
-  EXPECT_DOUBLE_EQ(SampleOne(0.5, 0.5), 2 * 3.5);               // the middle: (2 + 5) / 2
-  EXPECT_DOUBLE_EQ(SampleOne(1.0 / 3, 0.25), 2 * 1.5);          // between the first two
-  EXPECT_DOUBLE_EQ(SampleOne(0, 0.25), 2 * 0.5);                // half of pixel 1, half outside
-  EXPECT_DOUBLE_EQ(SampleOne(0, 0), 2 * 0.25);                  // a quarter of the corner
-  EXPECT_DOUBLE_EQ(SampleOne(1, 1), 2 * 1.5);                   // a quarter of 6
-  EXPECT_DOUBLE_EQ(SampleOne(-0.5 / 3, 0.25), 0);               // x = -1: outside
-  EXPECT_DOUBLE_EQ(SampleOne(3.5 / 3, 0.25), 0);                // x = 3: outside
-  EXPECT_NEAR(SampleOne(-0.4 / 3, 0.25), 2 * 0.1, 1e-15);       // x = -0.9
+  EXPECT_DOUBLE_EQ(SampleOne(0.5 / 3, 0.25), 2 * 1);       // centre of pixel (0, 0)
+  EXPECT_DOUBLE_EQ(SampleOne(2.5 / 3, 0.75), 2 * 6);       // centre of the last pixel
+  EXPECT_DOUBLE_EQ(SampleOne(0.5, 0.5), 2 * 3.5);          // the middle: (2 + 5) / 2
+  EXPECT_DOUBLE_EQ(SampleOne(1.0 / 3, 0.25), 2 * 1.5);     // between the first two
+  EXPECT_DOUBLE_EQ(SampleOne(0, 0.25), 2 * 0.5);           // half of pixel 1, half outside
+  EXPECT_DOUBLE_EQ(SampleOne(0, 0), 2 * 0.25);             // a quarter of the corner
+  EXPECT_DOUBLE_EQ(SampleOne(1, 1), 2 * 1.5);              // a quarter of 6
+  EXPECT_DOUBLE_EQ(SampleOne(-0.5 / 3, 0.25), 0);          // x = -1: outside
+  EXPECT_DOUBLE_EQ(SampleOne(3.5 / 3, 0.25), 0);           // x = 3: outside
+  EXPECT_NEAR(SampleOne(-0.4 / 3, 0.25), 2 * 0.1, 1e-15);  // x = -0.9
   for (const double odd : {kNaN, kInf, -kInf, 1e30, -1e30, 1e308}) {
     EXPECT_EQ(SampleOne(odd, 0.25), 0);
     EXPECT_EQ(SampleOne(0.5, odd), 0);
@@ -164,7 +168,8 @@ void ExpectFiniteDifferences(Doubles* d, std::vector<double>* parameters, const 
 
 // Within a cell the output is linear in each single argument, so central differences have no truncation error.
 TEST(Reference, GradientsEqualFiniteDifferences) {
-  for (const char* text : {"b2_q3_m2_d3_p2_f64_l3x4,2x5", "q4_d2_p1,3_f64_l4x3@2,2x2@0_s15", "q5_m2_d1_p2_f64_l1x1,1x3"}) {
+  for (const char* text :
+       {"b2_q3_m2_d3_p2_f64_l3x4,2x5", "q4_d2_p1,3_f64_l4x3@2,2x2@0_s15", "q5_m2_d1_p2_f64_l1x1,1x3"}) {
     Doubles d(Parse(text));
     FillRandom(&d, 11);
     size_t k = 0;
@@ -222,7 +227,8 @@ TEST(Reference, LocationsThatAreNotFiniteGetZeroGradient) {
   }
 }
 
-// As torch's grid_sample: a neighbour inside the level counts even with coefficient 0, one that is not sampled does not.
+// As torch's grid_sample: a neighbour inside the level counts even with coefficient 0, one that is not sampled does
+// not.
 TEST(Reference, NaNPropagatesFromSampledPixelsOnly) {
   Doubles d(Parse("f64_l1x4"));
   d.weights = {1};

@@ -31,12 +31,8 @@ struct CallArguments {
     workspace = {workspace_buffer.data(), workspace_buffer.size()};
   }
 
-  Status Forward() const {
-    return backend.forward(problem, inputs, output, workspace, executor, {});
-  }
-  Status Backward() const {
-    return backend.backward(problem, inputs, grad_output, gradients, workspace, executor, {});
-  }
+  Status Forward() const { return backend.forward(problem, inputs, output, workspace, executor, {}); }
+  Status Backward() const { return backend.backward(problem, inputs, grad_output, gradients, workspace, executor, {}); }
   bool NothingWritten() const {
     for (const Buffer* buffer : {&output_buffer, &grad_value, &grad_locations, &grad_weights}) {
       for (size_t i = 0; i < buffer->size(); ++i) {
@@ -124,9 +120,9 @@ TEST(BadArguments, WorkspaceIsCheckedToTheByte) {
     SCOPED_TRACE(backend.name);
     for (const bool backward : {false, true}) {
       CallArguments call(backend);
-      const size_t needed =
-          backward ? backend.backward_workspace(call.problem, call.inputs.value_strides, call.gradients.value_strides, 2)
-                   : backend.forward_workspace(call.problem, call.inputs.value_strides, 2);
+      const size_t needed = backward ? backend.backward_workspace(call.problem, call.inputs.value_strides,
+                                                                  call.gradients.value_strides, 2)
+                                     : backend.forward_workspace(call.problem, call.inputs.value_strides, 2);
       if (needed == 0) continue;
       const auto run = [&] { return backward ? call.Backward() : call.Forward(); };
       call.workspace = {call.workspace_buffer.data(), needed - 1};
@@ -162,8 +158,7 @@ TEST(BadArguments, NullIsFineWhereNothingIsRead) {
                          backend.backward_workspace(problem, inputs.value_strides, gradients.value_strides, 1));
       }
       const Buffer workspace(size);
-      const Status forward =
-          backend.forward(problem, inputs, nullptr, {workspace.data(), size}, SerialExecutor(), {});
+      const Status forward = backend.forward(problem, inputs, nullptr, {workspace.data(), size}, SerialExecutor(), {});
       EXPECT_TRUE(forward.ok()) << forward.message();
       const Status backward =
           backend.backward(problem, inputs, nullptr, gradients, {workspace.data(), size}, SerialExecutor(), {});
@@ -184,8 +179,8 @@ TEST(Backends, TableIsUsable) {
 }
 
 TEST(Targets, NamesParse) {
-  for (const Target target : {Target::kAuto, Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kNeon,
-                              Target::kSve}) {
+  for (const Target target :
+       {Target::kAuto, Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kNeon, Target::kSve}) {
     Target parsed = Target::kAuto;
     EXPECT_TRUE(ParseTarget(TargetName(target), &parsed).ok());
     EXPECT_EQ(parsed, target);
@@ -205,10 +200,10 @@ TEST(Targets, NotRunnableIsUnsupported) {
     CallArguments call(*FindBackend("cpu"));
     EXPECT_EQ(Forward(call.problem, call.inputs, call.output, call.workspace, call.executor, {target}).code(),
               StatusCode::kUnsupported);
-    EXPECT_EQ(Backward(call.problem, call.inputs, call.grad_output, call.gradients, call.workspace, call.executor,
-                       {target})
-                  .code(),
-              StatusCode::kUnsupported);
+    EXPECT_EQ(
+        Backward(call.problem, call.inputs, call.grad_output, call.gradients, call.workspace, call.executor, {target})
+            .code(),
+        StatusCode::kUnsupported);
     EXPECT_TRUE(call.NothingWritten());
   }
 }

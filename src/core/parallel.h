@@ -10,8 +10,8 @@
 
 namespace xmsda {
 
-// Calls task(i, worker) for every i in [0, count), worker in [0, executor.num_workers). Which worker gets a task depends
-// on timing, so no result may: tasks write to places of their own and worker only chooses scratch memory.
+// Calls task(i, worker) for every i in [0, count), worker in [0, executor.num_workers). Which worker gets a task
+// depends on timing, so no result may: tasks write to places of their own and worker only chooses scratch memory.
 template <class Task>
 void ParallelFor(const Executor& executor, int64_t count, const Task& task) {
   const int workers = static_cast<int>(std::min<int64_t>(executor.num_workers, count));

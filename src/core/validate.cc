@@ -99,8 +99,8 @@ Status CheckNoOverlap(const Problem& problem, const ValueStrides& strides) {
 
 }  // namespace
 
-Status ValidateForwardCall(const Problem& problem, const Inputs& inputs, const void* output,
-                           const Workspace& workspace, size_t needed_workspace, const Executor& executor) {
+Status ValidateForwardCall(const Problem& problem, const Inputs& inputs, const void* output, const Workspace& workspace,
+                           size_t needed_workspace, const Executor& executor) {
   if (Status status = CheckInputs(problem, inputs); !status.ok()) return status;
   if (Status status = CheckPointer("output", output, problem.value_dtype, HasOutput(problem)); !status.ok()) {
     return status;

@@ -13,8 +13,8 @@ inline constexpr size_t kWorkspaceAlignment = 64;
 
 // The problem, the pointers (null is accepted for arrays without elements), the workspace against `needed_workspace`
 // bytes (0: none is needed and any is accepted), and the executor.
-Status ValidateForwardCall(const Problem& problem, const Inputs& inputs, const void* output,
-                           const Workspace& workspace, size_t needed_workspace, const Executor& executor);
+Status ValidateForwardCall(const Problem& problem, const Inputs& inputs, const void* output, const Workspace& workspace,
+                           size_t needed_workspace, const Executor& executor);
 
 // Also refuses gradients.value_strides under which two elements share memory.
 Status ValidateBackwardCall(const Problem& problem, const Inputs& inputs, const void* grad_output,

@@ -30,9 +30,9 @@ Contestant MakeContestant(const Backend& backend, const testing::CaseData& data,
   contestant.backend = &backend;
   contestant.results.output = testing::Buffer(data.grad_output.size());
   contestant.results.grad_value = testing::Buffer(data.value.size());
-  const size_t samples = static_cast<size_t>(problem.batch * problem.num_queries * problem.num_heads *
-                                             problem.SamplesPerQuery()) *
-                         DTypeSize(problem.location_dtype);
+  const size_t samples =
+      static_cast<size_t>(problem.batch * problem.num_queries * problem.num_heads * problem.SamplesPerQuery()) *
+      DTypeSize(problem.location_dtype);
   contestant.results.grad_locations = testing::Buffer(2 * samples);
   contestant.results.grad_weights = testing::Buffer(samples);
   if (backend.forward_workspace) {
@@ -80,15 +80,18 @@ double Quantile(std::vector<double>* values, double q) {
   return (*values)[below] * (1 - fraction) + (*values)[above] * fraction;
 }
 
-// Bytes that must move even with an endless cache: every input read once, every result written once.
+// Bytes that must move even with an endless cache: every result written once, every input read once, of value no more
+// than four pixels a sample.
 double CompulsoryBytes(const Problem& p, bool backward) {
   const double value = static_cast<double>(p.batch * p.value_size * p.num_heads * p.channels) *
                        static_cast<double>(DTypeSize(p.value_dtype));
   const double output = static_cast<double>(p.batch * p.num_queries * p.num_heads * p.channels) *
                         static_cast<double>(DTypeSize(p.value_dtype));
-  const double samples = static_cast<double>(p.batch * p.num_queries * p.num_heads * p.SamplesPerQuery()) * 3 *
-                         static_cast<double>(DTypeSize(p.location_dtype));
-  return backward ? 2 * value + output + 2 * samples : value + output + samples;
+  const double num_samples = static_cast<double>(p.batch * p.num_queries * p.num_heads * p.SamplesPerQuery());
+  const double samples = num_samples * 3 * static_cast<double>(DTypeSize(p.location_dtype));
+  const double touched = std::min(
+      value, num_samples * 4 * static_cast<double>(p.channels) * static_cast<double>(DTypeSize(p.value_dtype)));
+  return backward ? touched + value + output + 2 * samples : touched + output + samples;
 }
 
 ordered_json Summary(const Problem& problem, std::vector<double> milliseconds, bool backward) {

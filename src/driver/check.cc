@@ -22,8 +22,8 @@ ordered_json Row(const NamedCase& named, const Backend& backend) {
 }
 
 ordered_json ToJson(const testing::Difference& d) {
-  return {{"array", d.array},       {"ok", d.ok},       {"error_over_bound", d.error_over_bound},
-          {"worst_index", d.index}, {"got", d.got},     {"expected", d.expected},
+  return {{"array", d.array},       {"ok", d.ok},   {"error_over_bound", d.error_over_bound},
+          {"worst_index", d.index}, {"got", d.got}, {"expected", d.expected},
           {"bound", d.bound}};
 }
 

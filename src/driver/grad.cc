@@ -41,10 +41,10 @@ class FiniteDifferences {
       : backend_(backend),
         data_(data),
         executor_(executor),
-        workspace_(backend.forward_workspace ? backend.forward_workspace(data.test_case.problem,
-                                                                         data.inputs.value_strides,
-                                                                         executor.num_workers)
-                                             : 0),
+        workspace_(
+            backend.forward_workspace
+                ? backend.forward_workspace(data.test_case.problem, data.inputs.value_strides, executor.num_workers)
+                : 0),
         above_(data.grad_output.size()),
         below_(data.grad_output.size()) {}
 
@@ -118,8 +118,8 @@ Status TryAll(FiniteDifferences* differences, const testing::CaseData& data, con
   for (int64_t i = 0; i < kTries; ++i) {
     if (count(data.value) > 0) {
       const int64_t index = stream.Integer(3 * i, 0, count(data.value) - 1);
-      const Status status = differences->Try(
-          {"value", Doubles(data.value), index, Doubles(results.grad_value)[index], 0.5}, outcome);
+      const Status status =
+          differences->Try({"value", Doubles(data.value), index, Doubles(results.grad_value)[index], 0.5}, outcome);
       if (!status.ok()) return status;
     }
     if (count(data.weights) == 0) continue;
@@ -170,9 +170,15 @@ int Grad(const Plan& plan) {
       const std::string replay = testing::ReplayCommand("grad", *backend, test_case);
       if (!outcome.report.empty()) outcome.report += "  replay:  " + replay + "\n";
       ok &= outcome.report.empty();
-      rows.push_back({{"name", named.name}, {"problem", ToString(test_case.problem)}, {"backend", backend->name},
-                      {"ok", outcome.report.empty()}, {"tried", outcome.tried}, {"skipped_at_kinks", outcome.skipped},
-                      {"error_over_bound", outcome.worst}, {"report", outcome.report}, {"replay", replay}});
+      rows.push_back({{"name", named.name},
+                      {"problem", ToString(test_case.problem)},
+                      {"backend", backend->name},
+                      {"ok", outcome.report.empty()},
+                      {"tried", outcome.tried},
+                      {"skipped_at_kinks", outcome.skipped},
+                      {"error_over_bound", outcome.worst},
+                      {"report", outcome.report},
+                      {"replay", replay}});
       if (plan.json) continue;
       std::printf("%-4s %-28s %-12s %lld derivatives, %lld skipped at kinks, error/bound %.3f\n%s",
                   outcome.report.empty() ? "ok" : "FAIL", named.name.c_str(), backend->name.c_str(),

@@ -21,7 +21,8 @@ int Refuse(std::string message) {
 }
 
 void AddCommonOptions(CLI::App* mode, Options* options) {
-  mode->add_option("problems", options->problems, "Problems: names from `xmsda list`, or texts like b1_q300_m8_d32_p4_l64x64");
+  mode->add_option("problems", options->problems,
+                   "Problems: names from `xmsda list`, or texts like b1_q300_m8_d32_p4_l64x64");
   mode->add_option("--backend", options->backends, "Backends, see `xmsda list`")->delimiter(',');
   mode->add_option("--sampling", options->sampling, "local, uniform, hot, outside, exact or nasty");
   mode->add_option("--layout", options->layout, "Memory layout of value: bsmd, bmsd, bmds, padded or spread");
@@ -38,8 +39,10 @@ int RunMode(const Options& options, const std::vector<std::string>& default_prob
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Multi-scale deformable attention on the CPU: checks and measurements.\n"
-               "Exit codes: 0 success, 1 a check failed, 2 bad input.", "xmsda");
+  CLI::App app(
+      "Multi-scale deformable attention on the CPU: checks and measurements.\n"
+      "Exit codes: 0 success, 1 a check failed, 2 bad input.",
+      "xmsda");
   app.require_subcommand(1);
   Options options;
   CLI::App* list = app.add_subcommand("list", "List backends, workloads and sampling patterns");

@@ -47,7 +47,8 @@ struct Plan {
 };
 
 // Resolves names. Problems default to `default_problems`, backends to all but the reference (or to "cpu" alone).
-Status MakePlan(const Options& options, const std::vector<std::string>& default_problems, bool all_backends, Plan* plan);
+Status MakePlan(const Options& options, const std::vector<std::string>& default_problems, bool all_backends,
+                Plan* plan);
 
 std::vector<std::string> WorkloadNames();
 

@@ -23,7 +23,8 @@ class TbbExecutor {
     executor.run = [](void* context, int n, void (*task)(void* arg, int i), void* arg) {
       static_cast<tbb::task_arena*>(context)->execute([&] {
         // One task each: the core has cut the work already.
-        tbb::parallel_for(0, n, 1, [&](int i) { task(arg, i); }, tbb::simple_partitioner());
+        tbb::parallel_for(
+            0, n, 1, [&](int i) { task(arg, i); }, tbb::simple_partitioner());
       });
     };
     return executor;

@@ -79,8 +79,8 @@ void ForwardHead(const Call& call, int64_t b, int64_t m, std::vector<double>& sc
 
 // One sample's gradients of weight, u and v; its share of the gradient of value is added to grad_value[S,D].
 template <typename V>
-void BackwardSample(const Call& call, int64_t b, int64_t m, int64_t output_index, double weight,
-                    const Corners& corners, double* grad_value, double* grad_weight, double* grad_location) {
+void BackwardSample(const Call& call, int64_t b, int64_t m, int64_t output_index, double weight, const Corners& corners,
+                    double* grad_value, double* grad_weight, double* grad_location) {
   const int64_t channels = call.problem.channels;
   for (int i = 0; i < corners.count; ++i) {
     const Corner& corner = corners.corner[i];

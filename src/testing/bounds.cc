@@ -4,8 +4,9 @@
 // Model of a kernel: arithmetic with unit roundoff u (2^-24, or 2^-53 for f64), any order of sums, fused or not,
 // gradual underflow; inputs are read exactly. The reference computes in double: 2^-53 is added to u for its own error.
 //
-//   coordinate   x = u*W - 0.5 is off by at most e = u*(|u*W| + |x|): one rounding of the product, one of the difference.
-//   hat          Pixel i counts with hat(x - i) = max(0, 1 - |x - i|). It is 1-Lipschitz, so e in x gives e; computing
+//   coordinate   x = u*W - 0.5 is off by at most e = u*(|u*W| + |x|): one rounding of the product, one of the
+//   difference. hat          Pixel i counts with hat(x - i) = max(0, 1 - |x - i|). It is 1-Lipschitz, so e in x gives
+//   e; computing
 //                the fraction and one minus it rounds twice more: e + 2u.
 //   slope        d hat / dx jumps where x is an integer. Within e of one, either side's slope may be used.
 //   window       All pixels whose hat or slope is not zero somewhere in [x - e, x + e] take part.
@@ -104,14 +105,14 @@ class Windows {
     for (const AxisPixel& r : rows_) {
       for (const AxisPixel& c : columns_) {
         // Products of two factors that are both off: |ab - a'b'| <= |a| eb + |b| ea + ea eb.
-        window_.push_back({.pixel = level.start + r.index * level.width + c.index,
-                           .coefficient = c.hat * r.hat,
-                           .coefficient_error = c.hat * r.hat_error + r.hat * c.hat_error + c.hat_error * r.hat_error,
-                           .du = width * c.slope * r.hat,
-                           .du_error = width * (std::abs(c.slope) * r.hat_error + c.slope_error * (r.hat + r.hat_error)),
-                           .dv = height * r.slope * c.hat,
-                           .dv_error =
-                               height * (std::abs(r.slope) * c.hat_error + r.slope_error * (c.hat + c.hat_error))});
+        window_.push_back(
+            {.pixel = level.start + r.index * level.width + c.index,
+             .coefficient = c.hat * r.hat,
+             .coefficient_error = c.hat * r.hat_error + r.hat * c.hat_error + c.hat_error * r.hat_error,
+             .du = width * c.slope * r.hat,
+             .du_error = width * (std::abs(c.slope) * r.hat_error + c.slope_error * (r.hat + r.hat_error)),
+             .dv = height * r.slope * c.hat,
+             .dv_error = height * (std::abs(r.slope) * c.hat_error + r.slope_error * (c.hat + c.hat_error))});
       }
     }
     return window_;

@@ -62,11 +62,11 @@ class Buffer {
   static constexpr uint8_t kGuardByte = 0xC3;
 
   struct Free {
-    void operator()(uint8_t* memory) const { ::operator delete(memory, std::align_val_t{kAlignment}); }
+    void operator()(uint8_t* memory) const { ::operator delete (memory, std::align_val_t{kAlignment}); }
   };
 
   static uint8_t* Allocate(size_t size) {
-    return static_cast<uint8_t*>(::operator new(size, std::align_val_t{kAlignment}));
+    return static_cast<uint8_t*>(::operator new (size, std::align_val_t{kAlignment}));
   }
 
   size_t size_ = 0;

@@ -92,7 +92,8 @@ class LocationMaker {
         return {static_cast<double>(stream_.Integer(iu, -8, 8 * level.width + 8)) / (8 * width),
                 static_cast<double>(stream_.Integer(iv, -8, 8 * level.height + 8)) / (8 * height)};
       case Pattern::kNasty:
-        return {NastyCoordinate(stream_, choice_, iu, level.width), NastyCoordinate(stream_, choice_, iv, level.height)};
+        return {NastyCoordinate(stream_, choice_, iu, level.width),
+                NastyCoordinate(stream_, choice_, iv, level.height)};
       case Pattern::kUniform:
         break;
     }
@@ -140,10 +141,9 @@ void FillValue(const Case& test_case, CaseData* data) {
       for (int64_t m = 0; m < problem.num_heads; ++m) {
         for (int64_t d = 0; d < problem.channels; ++d, ++i) {
           const int64_t index = b * strides.batch + s * strides.pixel + m * strides.head + d * strides.channel;
-          const double value = test_case.pattern == Pattern::kExact ? static_cast<double>(stream.Integer(i, -8, 8))
-                                                                    : stream.Normal(i);
-          StoreElement(problem.value_dtype, data->value.data(), index,
-                       used[static_cast<size_t>(s)] ? value : kNaN);
+          const double value =
+              test_case.pattern == Pattern::kExact ? static_cast<double>(stream.Integer(i, -8, 8)) : stream.Normal(i);
+          StoreElement(problem.value_dtype, data->value.data(), index, used[static_cast<size_t>(s)] ? value : kNaN);
         }
       }
     }
@@ -280,8 +280,8 @@ CaseData MakeCase(const Case& test_case) {
         PaddedSampleStrides(data.inputs.weight_strides, problem.num_heads, problem.num_queries, 2);
   }
   data.value = MakeBuffer(test_case, problem.value_dtype, ValueExtent(problem, data.inputs.value_strides));
-  data.locations = MakeBuffer(test_case, problem.location_dtype,
-                              SampleExtent(problem, data.inputs.location_strides, 2 * samples));
+  data.locations =
+      MakeBuffer(test_case, problem.location_dtype, SampleExtent(problem, data.inputs.location_strides, 2 * samples));
   data.weights =
       MakeBuffer(test_case, problem.location_dtype, SampleExtent(problem, data.inputs.weight_strides, samples));
   const int64_t outputs = problem.batch * problem.num_queries * problem.num_heads * problem.channels;

@@ -94,19 +94,33 @@ std::array<ArrayView, 4> ViewsOf(const CaseData& data, const Expected& expected,
   const ValueStrides& s = data.grad_value_strides;
   const int64_t samples = p.SamplesPerQuery();
   std::array<ArrayView, 4> views{
-      {{"output", &results.output, p.value_dtype,
+      {{"output",
+        &results.output,
+        p.value_dtype,
         {{"b", p.batch, 0}, {"q", p.num_queries, 0}, {"m", p.num_heads, 0}, {"d", p.channels, 0}},
-        &expected.output, false},
-       {"grad_value", &results.grad_value, p.value_dtype,
-        {{"b", p.batch, s.batch}, {"s", p.value_size, s.pixel}, {"m", p.num_heads, s.head},
+        &expected.output,
+        false},
+       {"grad_value",
+        &results.grad_value,
+        p.value_dtype,
+        {{"b", p.batch, s.batch},
+         {"s", p.value_size, s.pixel},
+         {"m", p.num_heads, s.head},
          {"d", p.channels, s.channel}},
-        &expected.grad_value, true},
-       {"grad_locations", &results.grad_locations, p.location_dtype,
+        &expected.grad_value,
+        true},
+       {"grad_locations",
+        &results.grad_locations,
+        p.location_dtype,
         {{"b", p.batch, 0}, {"q", p.num_queries, 0}, {"m", p.num_heads, 0}, {"k", samples, 0}, {"uv", 2, 0}},
-        &expected.grad_locations, true},
-       {"grad_weights", &results.grad_weights, p.location_dtype,
+        &expected.grad_locations,
+        true},
+       {"grad_weights",
+        &results.grad_weights,
+        p.location_dtype,
         {{"b", p.batch, 0}, {"q", p.num_queries, 0}, {"m", p.num_heads, 0}, {"k", samples, 0}},
-        &expected.grad_weights, true}}};
+        &expected.grad_weights,
+        true}}};
   for (const size_t dense : {0u, 2u, 3u}) MakeDense(&views[dense].axes);
   return views;
 }
@@ -211,9 +225,9 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
                                   options.executor, call);
   if (!status.ok()) return status;
 
-  size = backend.backward_workspace ? backend.backward_workspace(problem, data.inputs.value_strides,
-                                                                 data.grad_value_strides, workers)
-                                    : 0;
+  size = backend.backward_workspace
+             ? backend.backward_workspace(problem, data.inputs.value_strides, data.grad_value_strides, workers)
+             : 0;
   const Buffer backward_workspace(size, 0, options.poison);
   call.ran_target = &results->backward_target;
   Gradients gradients{results->grad_value.data(), results->grad_locations.data(), results->grad_weights.data(),

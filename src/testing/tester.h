@@ -17,7 +17,7 @@ namespace xmsda::testing {
 struct Results {
   Buffer output;
   Buffer grad_value, grad_locations, grad_weights;
-  Target forward_target = Target::kAuto;   // what the kernels say ran; kAuto for backends that do not say
+  Target forward_target = Target::kAuto;  // what the kernels say ran; kAuto for backends that do not say
   Target backward_target = Target::kAuto;
 };
 

@@ -102,8 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (test_case.problem.value_size > 1000 || test_case.problem.SamplesPerQuery() > 64) return 0;
   const CaseData case_data = xmsda::testing::MakeCase(test_case);
   reader.FillRest(case_data.locations);
-  const xmsda::testing::Expected expected =
-      xmsda::testing::ComputeExpected(case_data, xmsda::SerialExecutor());
+  const xmsda::testing::Expected expected = xmsda::testing::ComputeExpected(case_data, xmsda::SerialExecutor());
   for (const xmsda::Backend& backend : xmsda::Backends()) {
     const std::string report =
         xmsda::testing::CheckBackend(backend, case_data, expected, {xmsda::SerialExecutor(workers)});

@@ -1,0 +1,138 @@
+// The judge itself: backends that are wrong in one small way must be caught.
+// SPDX-License-Identifier: Apache-2.0
+#include "testing/tester.h"
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <string>
+
+#include "check_all.h"
+#include "core/dtype.h"
+
+namespace xmsda::testing {
+namespace {
+
+// What a sabotaged backend does after the reference has filled its arrays.
+struct Sabotage {
+  std::function<void(const Problem&, void* output)> forward;
+  std::function<void(const Problem&, const Gradients&)> backward;
+};
+
+Backend Sabotaged(const Sabotage& sabotage) {
+  Backend backend = Backends().front();
+  const auto forward = backend.forward;
+  const auto backward = backend.backward;
+  backend.forward = [=](const Problem& problem, const Inputs& inputs, void* output, const Workspace& workspace,
+                        const Executor& executor, const CallOptions& options) {
+    const Status status = forward(problem, inputs, output, workspace, executor, options);
+    if (sabotage.forward) sabotage.forward(problem, output);
+    return status;
+  };
+  backend.backward = [=](const Problem& problem, const Inputs& inputs, const void* grad_output,
+                         const Gradients& gradients, const Workspace& workspace, const Executor& executor,
+                         const CallOptions& options) {
+    const Status status = backward(problem, inputs, grad_output, gradients, workspace, executor, options);
+    if (sabotage.backward) sabotage.backward(problem, gradients);
+    return status;
+  };
+  return backend;
+}
+
+std::string Report(const Sabotage& sabotage, Pattern pattern, Layout layout = Layout::kBSMD,
+                   const char* problem = "b1_q5_m2_d6_p2_l8x4,4x8") {
+  const CaseData data = MakeCase({Parse(problem), pattern, layout, 3});
+  return CheckBackend(Sabotaged(sabotage), data, ComputeExpected(data, SerialExecutor()));
+}
+
+float NextFloat(float value) { return std::nextafter(value, value + 1); }
+
+TEST(Tester, AcceptsTheReference) {
+  for (const Pattern pattern : kPatterns) EXPECT_EQ(Report({}, pattern), "");
+}
+
+TEST(Tester, OneBitIsCaughtInExactMode) {
+  const Sabotage sabotage{[](const Problem&, void* output) {
+                            float* element = static_cast<float*>(output) + 17;
+                            *element = NextFloat(*element);
+                          },
+                          {}};
+  const std::string report = Report(sabotage, Pattern::kExact);
+  EXPECT_NE(report.find("output[b=0, q=1, m=0, d=5]: got "), std::string::npos) << report;
+  EXPECT_NE(report.find("problem: b1_q5_m2_d6_p2_f32_l8x4,4x8\n"), std::string::npos) << report;
+  EXPECT_NE(report.find("xmsda check b1_q5_m2_d6_p2_f32_l8x4,4x8 --sampling exact --seed 3 --backend reference"),
+            std::string::npos)
+      << report;
+  EXPECT_EQ(Report(sabotage, Pattern::kUniform), "") << "one rounding is within the bound";
+}
+
+// Twice the float epsilon times the size of the terms: a wrong neighbour, weight or level is far beyond that.
+TEST(Tester, SmallErrorsAreCaughtInRandomMode) {
+  for (const double error : {1e-5, -1e-5}) {
+    EXPECT_NE(
+        Report({[=](const Problem&, void* output) { static_cast<float*>(output)[3] += static_cast<float>(error); }, {}},
+               Pattern::kUniform),
+        "");
+    for (int array = 0; array < 3; ++array) {
+      const Sabotage sabotage{{}, [=](const Problem&, const Gradients& gradients) {
+                                void* arrays[] = {gradients.value, gradients.locations, gradients.weights};
+                                float* element = static_cast<float*>(arrays[array]) + 2;
+                                *element += static_cast<float>(error) * (array == 1 ? 100 : 3);
+                              }};
+      EXPECT_NE(Report(sabotage, Pattern::kUniform), "") << array;
+    }
+  }
+}
+
+TEST(Tester, UnwrittenAndNotFiniteElementsAreCaught) {
+  const Sabotage nan{
+      [](const Problem& problem, void* output) { StoreElement(problem.value_dtype, output, 7, std::nan("")); }, {}};
+  EXPECT_NE(Report(nan, Pattern::kUniform), "");
+  EXPECT_NE(Report(nan, Pattern::kExact), "");
+  const Sabotage infinite{{}, [](const Problem& problem, const Gradients& gradients) {
+                            StoreElement(problem.location_dtype, gradients.weights, 0, HUGE_VAL);
+                          }};
+  EXPECT_NE(Report(infinite, Pattern::kNasty), "");
+}
+
+TEST(Tester, WritesToGapsAreCaught) {
+  const Sabotage sabotage{{}, [](const Problem& problem, const Gradients& gradients) {
+                            static_cast<float*>(gradients.value)[problem.channels] = 0;
+                          }};
+  EXPECT_NE(Report(sabotage, Pattern::kUniform, Layout::kPadded).find("gaps of its layout"), std::string::npos);
+}
+
+// Under AddressSanitizer the write itself is reported.
+#ifndef XMSDA_ASAN
+TEST(Tester, WritesOutsideArraysAreCaught) {
+  const Sabotage before{[](const Problem&, void* output) { static_cast<float*>(output)[-1] = 0; }, {}};
+  EXPECT_NE(Report(before, Pattern::kUniform).find("output: expected bytes outside"), std::string::npos);
+  const Sabotage behind{{}, [](const Problem& problem, const Gradients& gradients) {
+                          const int64_t end = problem.num_queries * problem.num_heads * problem.SamplesPerQuery();
+                          static_cast<float*>(gradients.weights)[end] = 0;
+                        }};
+  EXPECT_NE(Report(behind, Pattern::kUniform).find("gradients.weights: expected bytes outside"), std::string::npos);
+}
+#endif
+
+TEST(Tester, AnotherTargetIsCaught) {
+  Backend backend = Backends().front();
+  backend.name = "cpu:sve";
+  const CaseData data = MakeCase({Parse("q2_l4x4"), Pattern::kUniform});
+  EXPECT_EQ(CheckBackend(backend, data, ComputeExpected(data, SerialExecutor())),
+            "target: expected sve to run, got auto\n");
+}
+
+TEST(Tester, DifferentBitsAreFound) {
+  const CaseData data = MakeCase({Parse("b1_q5_m2_d6_p2_l8x4"), Pattern::kUniform});
+  Results a;
+  Results b;
+  ASSERT_TRUE(RunBackend(Backends().front(), data, {}, &a).ok());
+  ASSERT_TRUE(RunBackend(Backends().front(), data, {SerialExecutor(), 0}, &b).ok());
+  EXPECT_EQ(CompareBits(data, a, b), "");
+  b.grad_locations.data()[4 * 5] ^= 1;
+  EXPECT_EQ(CompareBits(data, a, b).find("grad_locations[b=0, q=0, m=1, k=0, uv=1]"), 0u) << CompareBits(data, a, b);
+}
+
+}  // namespace
+}  // namespace xmsda::testing
