@@ -74,8 +74,7 @@ Status Forward(const Problem& problem, const Inputs& inputs, void* output, const
                const Executor& executor, const CallOptions& options = {});
 
 size_t BackwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides,
-                             const ValueStrides& grad_value_strides, int num_workers,
-                             Target target = Target::kAuto);
+                             const ValueStrides& grad_value_strides, int num_workers, Target target = Target::kAuto);
 
 // The gradients of the sum of grad_output[B,Q,M*D] (dense, value_dtype) * output. The same bits for every number of
 // workers and in every run. At a location on a pixel centre the gradient is that of the cell [floor, floor + 1).

@@ -21,9 +21,7 @@ class [[nodiscard]] Status {
   static Status InvalidArgument(std::string message) {
     return Status(StatusCode::kInvalidArgument, std::move(message));
   }
-  static Status Unsupported(std::string message) {
-    return Status(StatusCode::kUnsupported, std::move(message));
-  }
+  static Status Unsupported(std::string message) { return Status(StatusCode::kUnsupported, std::move(message)); }
 
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
