@@ -325,5 +325,5 @@ def run_on_picture(console: Console, path: Path, out: Path, threads: int) -> Non
     except OSError as error:
         raise DemoError(f"--out: cannot write {str(result)!r}: {error.strerror}") from None
     report.print_detections(console, f"Detections on {path.name}", detections, class_names)
-    console.print("The model has seen one photo and its mirror image: on others it is a demonstration, not a detector.")
+    console.print("The model has seen one photo and its mirror image: on any other picture its boxes mean little.")
     console.print(f"picture  {result}", soft_wrap=True)
