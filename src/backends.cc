@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "cpu/plan.h"
 #include "reference/reference.h"
 
 namespace xmsda {
@@ -29,7 +30,10 @@ Backend CpuBackend(std::string name, std::string description, Target target) {
   Backend backend;
   backend.name = std::move(name);
   backend.description = std::move(description);
-  backend.supports = [](const Problem& problem) { return Validate(problem); };
+  backend.supports = [](const Problem& problem) {
+    const Status status = Validate(problem);
+    return status.ok() ? cpu::CheckLimits(problem) : status;
+  };
   backend.forward_workspace = [target](const Problem& problem, const ValueStrides& value, int num_workers) {
     return ForwardWorkspaceSize(problem, value, num_workers, target);
   };

@@ -88,6 +88,13 @@ TEST(Conformance, ThinLevels) {
   }
 }
 
+// So wide that float coordinates are no longer sure of the pixel: the bound must cover it and indices must stay inside.
+TEST(Conformance, WideLevels) {
+  for (const char* levels : {"1x300000", "200000x1_discrete"}) {
+    CheckPatterns(std::string("b1_q40_m1_d2_p2_l") + levels, {Pattern::kUniform, Pattern::kNasty});
+  }
+}
+
 TEST(Conformance, PermutedOverlappingAndUnusedPixels) {
   for (const char* levels :
        {"8x8@16,4x4@0_s80", "2x2@80,8x8@16,4x4@0_s84", "8x8@0,8x8@0", "8x8@3,4x4@20,4x4@28_s100", "4x4@1_s18"}) {

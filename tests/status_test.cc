@@ -178,6 +178,26 @@ TEST(Backends, TableIsUsable) {
   }
 }
 
+// What `supports` says is what the call does.
+TEST(Backends, LimitsOfTheCpuAreStated) {
+  Problem problem = Parse("q2_l4x4");
+  problem.levels[0].points = int64_t{1} << 40;
+  const Backend& cpu = *FindBackend("cpu");
+  ASSERT_TRUE(Validate(problem).ok());
+  const Status supported = cpu.supports(problem);
+  EXPECT_EQ(supported.code(), StatusCode::kUnsupported);
+  float dummy[4] = {};
+  // Claims the petabytes that the workspace functions ask for: the call must return before it touches them.
+  const Buffer memory(64);
+  const Workspace workspace{memory.data(), size_t{1} << 62};
+  const Inputs inputs{
+      dummy, dummy, dummy, DenseStrides(problem), DenseLocationStrides(problem), DenseWeightStrides(problem)};
+  EXPECT_EQ(cpu.forward(problem, inputs, dummy, workspace, SerialExecutor(), {}).message(), supported.message());
+  const Gradients gradients{dummy, dummy, dummy, DenseStrides(problem)};
+  EXPECT_EQ(cpu.backward(problem, inputs, dummy, gradients, workspace, SerialExecutor(), {}).message(),
+            supported.message());
+}
+
 TEST(Targets, NamesParse) {
   for (const Target target :
        {Target::kAuto, Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kNeon, Target::kSve}) {
