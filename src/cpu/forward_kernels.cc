@@ -162,13 +162,14 @@ HWY_INLINE Corners<Real> KeepInside(D d, IndexOf<Real>* HWY_RESTRICT pixels, Rea
   const auto outside = hn::Set(di, IndexOf<Real>(-1));
   const size_t lanes = hn::Lanes(d);
   bool all = true;
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes) all &= hn::AllTrue(di, hn::Gt(hn::LoadU(di, pixels + i), outside));
-  for (; i < count; ++i) all &= pixels[i] >= 0;
+  for (size_t i = 0; i < count; i += lanes) {
+    const auto is_outside = hn::Not(hn::Gt(hn::LoadU(di, pixels + i), outside));
+    all &= hn::AllFalse(di, hn::And(is_outside, hn::FirstN(di, HWY_MIN(lanes, count - i))));
+  }
   if (all) return {pixels, weights, count};
   Corners<Real> kept = to;
   kept.count = 0;
-  for (i = 0; i < count; i += lanes) {
+  for (size_t i = 0; i < count; i += lanes) {
     const auto pixel = hn::LoadU(di, pixels + i);
     const auto valid = hn::And(hn::RebindMask(d, hn::Gt(pixel, outside)), hn::FirstN(d, HWY_MIN(lanes, count - i)));
     AppendValid(d, pixel, hn::LoadU(d, weights + i), valid, kept);

@@ -118,8 +118,8 @@ HWY_INLINE bool RunsPay(int64_t count, size_t lanes) {
 
 // Pairs of query and head whose samples are worked on as one array, `count` samples each.
 struct SampleRun {
-  int64_t query[kRunItems];
-  int64_t head[kRunItems];
+  int64_t query[kRunItems] = {};
+  int64_t head[kRunItems] = {};
   int64_t size = 0;
 
   HWY_INLINE void Add(int64_t q, int64_t h) {
@@ -129,7 +129,14 @@ struct SampleRun {
   }
 };
 
-// The samples of a run, in `copy` (3 * kRunItems * padded Reals).
+// True when the run's samples lie one behind the other where the caller has them: heads of one query, dense.
+HWY_INLINE bool RunIsDense(const SampleSource& s, const SampleRun& run, int64_t count) {
+  return s.location_head_stride == 2 * count && s.weight_head_stride == count &&
+         (run.size == 1 || run.query[0] == run.query[run.size - 1]);
+}
+
+// The samples of a run: in place when they are dense, of type Real and fill whole vectors, else in `copy`
+// (3 * kRunItems * padded Reals).
 template <class Real>
 HWY_INLINE QuerySamples<Real> ReadRun(const SampleSource& s, const SampleRun& run, int64_t count, size_t lanes,
                                       Real* HWY_RESTRICT copy) {
@@ -137,6 +144,10 @@ HWY_INLINE QuerySamples<Real> ReadRun(const SampleSource& s, const SampleRun& ru
   const size_t total = n * static_cast<size_t>(run.size);
   const size_t padded = (total + lanes - 1) / lanes * lanes;
   Real* weights = copy + 2 * padded;
+  if (RunIsDense(s, run, count)) {
+    // All samples of the run as those of one head.
+    return ReadSamples<Real>(s, run.query[0], run.head[0], static_cast<int64_t>(total), lanes, copy);
+  }
   for (int64_t i = 0; i < run.size; ++i) {
     const size_t at = n * static_cast<size_t>(i);
     CopySamples(s, run.query[i], run.head[i], n, copy + 2 * at, weights + at);
