@@ -13,8 +13,8 @@ check_files() {
   local file bad=0
   for file in "${CPP[@]}" "${PYTHON_FILES[@]}"; do
     [ -s "$file" ] || continue
-    if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
-      echo "$file: expected an SPDX line among the first three, got none"
+    if ! head -n 25 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
+      echo "$file: expected an SPDX line at the top, got none"
       bad=1
     fi
     if [ "$(wc -l <"$file")" -gt 650 ]; then
