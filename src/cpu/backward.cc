@@ -350,11 +350,12 @@ Status Backward(const Problem& problem, const Inputs& inputs, const void* grad_o
                 const Workspace& workspace, const Executor& executor, const CallOptions& options) {
   const cpu::Kernels* kernels = cpu::ResolveKernels(options.target);
   if (kernels == nullptr) return cpu::TargetNotRunnable(options.target);
+  if (Status status = Validate(problem); !status.ok()) return status;
+  if (Status status = cpu::CheckLimits(problem); !status.ok()) return status;
   const size_t needed = BackwardWorkspaceSize(problem, inputs.value_strides, gradients.value_strides,
                                               executor.num_workers, options.target);
   Status status = ValidateBackwardCall(problem, inputs, grad_output, gradients, workspace, needed, executor);
   if (!status.ok()) return status;
-  if (status = cpu::CheckLimits(problem); !status.ok()) return status;
 
   Executor workers = executor;
   workers.num_workers = cpu::UsefulWorkers(problem, executor.num_workers);

@@ -184,10 +184,11 @@ Status Forward(const Problem& problem, const Inputs& inputs, void* output, const
                const Executor& executor, const CallOptions& options) {
   const cpu::Kernels* kernels = cpu::ResolveKernels(options.target);
   if (kernels == nullptr) return cpu::TargetNotRunnable(options.target);
+  if (Status status = Validate(problem); !status.ok()) return status;
+  if (Status status = cpu::CheckLimits(problem); !status.ok()) return status;
   const size_t needed = ForwardWorkspaceSize(problem, inputs.value_strides, executor.num_workers, options.target);
   Status status = ValidateForwardCall(problem, inputs, output, workspace, needed, executor);
   if (!status.ok()) return status;
-  if (status = cpu::CheckLimits(problem); !status.ok()) return status;
   if (problem.batch * problem.num_queries * problem.num_heads * problem.channels == 0) return {};
 
   Executor workers = executor;
