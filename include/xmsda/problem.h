@@ -52,9 +52,9 @@ struct Problem {
 };
 
 // Checks every size, level and type combination. The message names the field at fault.
-//   sizes >= 0 (zero-size problems are valid and give empty or zero results); each level has height, width in [1, 2^24],
-//   start >= 0, start + height*width <= value_size, points >= 0; value_size < 2^31 (pixel indices are 32-bit, byte
-//   offsets are 64-bit); location_dtype is value_dtype, or kF32 when value_dtype is kBF16 or kF16.
+//   sizes >= 0 (zero-size problems are valid and give empty or zero results); each level has height, width in [1,
+//   2^24], start >= 0, start + height*width <= value_size, points >= 0; value_size < 2^31 (pixel indices are 32-bit,
+//   byte offsets are 64-bit); location_dtype is value_dtype, or kF32 when value_dtype is kBF16 or kF16.
 Status Validate(const Problem& problem);
 
 // The repro line of a problem, for example
