@@ -12,16 +12,20 @@ DRIVER=(libtbb-dev libcli11-dev nlohmann-json3-dev)
 CHECKERS=(libgtest-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
 CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64)
 PEERS=no
+# Python.h, for torch.compile and for the peer that is compiled.
+HEADERS=no
 
 add_test() {
   APT+=("${DRIVER[@]}" "${CHECKERS[@]}")
   [ "$(uname -m)" != x86_64 ] || APT+=("${CROSS[@]}")
-  REQUIREMENTS+=(requirements-test.txt)
+  REQUIREMENTS+=(requirements-test.txt requirements-bench.txt)
+  HEADERS=yes
 }
 add_bench() {
   APT+=("${DRIVER[@]}" libgtest-dev)
   REQUIREMENTS+=(requirements-bench.txt)
   PEERS=yes
+  HEADERS=yes
 }
 
 case "$GROUP" in
@@ -97,7 +101,7 @@ pip_install() {
 
 HOST_PYTHON="$(find_python)"
 "$HOST_PYTHON" -c 'import ensurepip' 2>/dev/null || APT+=(python3-venv)
-if [ "$PEERS" = yes ]; then
+if [ "$HEADERS" = yes ]; then
   header="$("$HOST_PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h"
   [ -e "$header" ] || APT+=(python3-dev)
 fi

@@ -7,10 +7,11 @@ cd "$ROOT"
 
 # LONG=1: more fuzzing, and the Python tests marked slow.
 FUZZ_SECONDS=40
-PYTEST=(-n "$JOBS" -m "not slow")
+# loadgroup: the tests of one training of the demonstration stay in one process.
+PYTEST=(-n "$JOBS" --dist loadgroup -m "not slow")
 if [ "${LONG:-0}" = 1 ]; then
   FUZZ_SECONDS=600
-  PYTEST=(-n "$JOBS")
+  PYTEST=(-n "$JOBS" --dist loadgroup)
 fi
 export ASAN_OPTIONS="strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"
 export UBSAN_OPTIONS="print_stacktrace=1"
