@@ -35,6 +35,16 @@ bool PackingPays(const Problem& p, const ValueStrides& strides) {
   return 2 * p.num_queries * p.SamplesPerQuery() > 3 * p.value_size;
 }
 
+// One head for each worker, or more where their rows stay small: workers wait for each other twice a group. With one
+// worker nobody waits.
+int64_t GroupSize(const Problem& p, int num_workers, int64_t padded_channels) {
+  constexpr int64_t kBytes = int64_t{8} << 20;
+  if (num_workers == 1) return 1;
+  const int64_t head = p.value_size * padded_channels * static_cast<int64_t>(DTypeSize(p.value_dtype));
+  const int64_t small = kBytes / std::max<int64_t>(1, head);
+  return std::min(std::max<int64_t>(num_workers, small), p.batch * p.num_heads);
+}
+
 ForwardPlan MakePlan(const Problem& p, const ValueStrides& strides, int num_workers, const Kernels& kernels,
                      Arena& arena) {
   const auto dtype = static_cast<size_t>(p.value_dtype);
@@ -42,7 +52,7 @@ ForwardPlan MakePlan(const Problem& p, const ValueStrides& strides, int num_work
   ForwardPlan plan;
   plan.packed = strides.channel != 1 || p.channels % quantum != 0 || PackingPays(p, strides);
   plan.padded_channels = RoundUp(p.channels, quantum);
-  plan.group = std::min<int64_t>(num_workers, p.batch * p.num_heads);
+  plan.group = GroupSize(p, num_workers, plan.padded_channels);
   plan.tiles = QueriesArePixels(p);
   plan.tables = TakeLevelTables(p, p.levels, kernels, arena);
   if (plan.tiles) plan.order = arena.Take<int32_t>(p.num_queries);
@@ -136,8 +146,8 @@ struct ForwardCall {
     kernels.pack[static_cast<size_t>(p.value_dtype)](t);
   }
 
-  // Groups of heads: the rows of a group are packed by all workers, then read by all workers. A group is no larger than
-  // the number of workers, so that the packed rows (2.8 MB a head in Deformable-DETR's encoder) are still in the cache.
+  // Groups of heads: the rows of a group are packed by all workers, then read by all workers. Groups are small, so that
+  // the packed rows (2.8 MB a head in Deformable-DETR's encoder) are still in the cache.
   void RunPacked() const {
     const Problem& p = problem;
     const int64_t pairs = p.batch * p.num_heads;
