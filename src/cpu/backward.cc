@@ -134,7 +134,7 @@ void FillGrids(const Problem& p, const BackwardPlan& plan) {
   }
 }
 
-// Byte ranges that hold all elements of a value with these strides and nothing else, or false.
+// True when the elements fill one byte range without gaps.
 bool IsDense(const Problem& p, const ValueStrides& s) {
   const int64_t last = (p.batch - 1) * s.batch + (p.value_size - 1) * s.pixel + (p.num_heads - 1) * s.head +
                        (p.channels - 1) * s.channel;
@@ -273,7 +273,7 @@ struct BackwardCall {
       const int64_t slot = plan.groups > 1 ? pair * plan.groups + group : worker;
       t.grad_value = plan.grad_rows + slot * plan.SlotBytes(p);
       t.grad_value_pixel_stride = row;
-      std::memset(t.grad_value + begin * row, 0, static_cast<size_t>((end - begin) * row));
+      if (!SlotsAreShared()) std::memset(t.grad_value + begin * row, 0, static_cast<size_t>((end - begin) * row));
     }
     std::memset(t.scratch.zero_row, 0, static_cast<size_t>(row));
     std::memset(t.scratch.sink_row, 0, static_cast<size_t>(row));
@@ -285,6 +285,15 @@ struct BackwardCall {
       t.ran_target = nullptr;
     }
     if (!plan.grad_direct && plan.groups == 1) UnpackGradValue(pair, t.grad_value, begin, end);
+  }
+
+  // True when the tasks of several levels sum into one slot, which is then cleared beforehand, pixels of no level too.
+  bool SlotsAreShared() const { return plan.groups > 1 && plan.split_levels; }
+
+  void ClearSlots() const {
+    const int64_t bytes = plan.SlotBytes(problem);
+    ParallelFor(executor, problem.batch * problem.num_heads * plan.groups,
+                [&](int64_t i, int) { std::memset(plan.grad_rows + i * bytes, 0, static_cast<size_t>(bytes)); });
   }
 
   // Sums the groups' gradients of each head, in order, into the first one's rows and hands them out.
@@ -313,8 +322,10 @@ struct BackwardCall {
 
   void Run() const {
     const Problem& p = problem;
-    // With packed rows a task writes whole heads, or, with split levels, all of its level but nothing between levels.
-    if (plan.grad_direct || plan.split_levels) ZeroGradValue();
+    // With packed rows a task writes whole heads, or, with split levels, all of its level but nothing between levels;
+    // the sum of groups writes everything.
+    if (plan.groups == 1 && (plan.grad_direct || plan.split_levels)) ZeroGradValue();
+    if (SlotsAreShared()) ClearSlots();
     const int64_t sets = plan.split_levels ? static_cast<int64_t>(p.levels.size()) : 1;
     ParallelFor(executor, p.batch * p.num_heads * plan.groups * sets,
                 [&](int64_t i, int worker) { RunTask(i, worker); });
@@ -339,9 +350,8 @@ struct BackwardCall {
 size_t BackwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides,
                              const ValueStrides& grad_value_strides, int num_workers, Target target) {
   const cpu::Kernels* kernels = cpu::ResolveKernels(target);
-  if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok()) return 0;
+  if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok() || !cpu::CheckLimits(problem).ok()) return 0;
   cpu::Arena arena(nullptr);
-  num_workers = cpu::UsefulWorkers(problem, num_workers);
   cpu::MakePlan(problem, value_strides, grad_value_strides, num_workers, *kernels, arena);
   return arena.used();
 }
@@ -357,16 +367,14 @@ Status Backward(const Problem& problem, const Inputs& inputs, const void* grad_o
   Status status = ValidateBackwardCall(problem, inputs, grad_output, gradients, workspace, needed, executor);
   if (!status.ok()) return status;
 
-  Executor workers = executor;
-  workers.num_workers = cpu::UsefulWorkers(problem, executor.num_workers);
   cpu::Arena arena(workspace.data);
   const cpu::BackwardPlan plan =
-      cpu::MakePlan(problem, inputs.value_strides, gradients.value_strides, workers.num_workers, *kernels, arena);
+      cpu::MakePlan(problem, inputs.value_strides, gradients.value_strides, executor.num_workers, *kernels, arena);
   const cpu::BackwardCall call{problem,
                                inputs,
                                static_cast<const uint8_t*>(grad_output),
                                gradients,
-                               workers,
+                               executor,
                                *kernels,
                                plan,
                                options.ran_target,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "core/parallel.h"
 #include "core/validate.h"
@@ -183,9 +184,8 @@ struct ForwardCall {
 
 size_t ForwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides, int num_workers, Target target) {
   const cpu::Kernels* kernels = cpu::ResolveKernels(target);
-  if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok()) return 0;
+  if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok() || !cpu::CheckLimits(problem).ok()) return 0;
   cpu::Arena arena(nullptr);
-  num_workers = cpu::UsefulWorkers(problem, num_workers);
   cpu::MakePlan(problem, value_strides, num_workers, *kernels, arena);
   return arena.used();
 }
@@ -199,17 +199,20 @@ Status Forward(const Problem& problem, const Inputs& inputs, void* output, const
   const size_t needed = ForwardWorkspaceSize(problem, inputs.value_strides, executor.num_workers, options.target);
   Status status = ValidateForwardCall(problem, inputs, output, workspace, needed, executor);
   if (!status.ok()) return status;
-  if (problem.batch * problem.num_queries * problem.num_heads * problem.channels == 0) return {};
+  const int64_t outputs = problem.batch * problem.num_queries * problem.num_heads * problem.channels;
+  if (outputs == 0) return {};
+  if (problem.SamplesPerQuery() == 0) {
+    std::memset(output, 0, static_cast<size_t>(outputs) * DTypeSize(problem.value_dtype));
+    return {};
+  }
 
-  Executor workers = executor;
-  workers.num_workers = cpu::UsefulWorkers(problem, executor.num_workers);
   cpu::Arena arena(workspace.data);
-  const cpu::ForwardPlan plan = cpu::MakePlan(problem, inputs.value_strides, workers.num_workers, *kernels, arena);
+  const cpu::ForwardPlan plan = cpu::MakePlan(problem, inputs.value_strides, executor.num_workers, *kernels, arena);
   if (plan.tiles) cpu::TileOrder(problem, cpu::kTile, plan.order);
   const cpu::ForwardCall call{problem,
                               inputs,
                               static_cast<uint8_t*>(output),
-                              workers,
+                              executor,
                               *kernels,
                               plan,
                               options.ran_target,

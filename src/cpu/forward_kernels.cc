@@ -214,12 +214,10 @@ HWY_INLINE void AccumulateRows(const uint8_t* HWY_RESTRICT base, int64_t stride,
       a3 = add(i, 3, a3);
     }
   }
-  if constexpr (kVectors <= 4) {
-    a0 = hn::Add(a0, a4);
-    a1 = hn::Add(a1, a5);
-    a2 = hn::Add(a2, a6);
-    a3 = hn::Add(a3, a7);
-  }
+  a0 = hn::Add(a0, a4);
+  a1 = hn::Add(a1, a5);
+  a2 = hn::Add(a2, a6);
+  a3 = hn::Add(a3, a7);
   if constexpr (kVectors <= 2) {
     a0 = hn::Add(a0, a2);
     a1 = hn::Add(a1, a3);
@@ -271,13 +269,17 @@ HWY_INLINE void AccumulateChannels(const uint8_t* base, int64_t stride, const Co
 size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 // Bytes of a list of the corners of `samples` samples, pixels or weights, with a vector of slack.
-size_t ListBytes(size_t samples) { return RoundUp(4 * samples * sizeof(double) + HWY_MAX_BYTES, 64); }
+template <class Real>
+size_t ListBytes(size_t samples) {
+  return RoundUp(4 * samples * sizeof(Real) + HWY_MAX_BYTES, 64);
+}
 
 // Pixels and weights of a block of queries, those of one run and of one query, and copied samples of a run.
 size_t ForwardScratchSize(int64_t padded_samples) {
   const auto padded = static_cast<size_t>(padded_samples);
   const size_t run = padded * kRunItems;
-  return 2 * ListBytes(padded) * kQueryBlock + 2 * ListBytes(run) + RoundUp(3 * run * sizeof(double), 64);
+  return 2 * ListBytes<double>(padded) * kQueryBlock + 2 * ListBytes<double>(run) +
+         RoundUp(3 * run * sizeof(double), 64);
 }
 
 HWY_INLINE int64_t QueryAt(const ForwardTask& t, int64_t i) { return t.query_order == nullptr ? i : t.query_order[i]; }
@@ -310,7 +312,7 @@ void ForwardBlocks(const ForwardTask& t, const LC& levels, size_t element_size) 
   const size_t lanes = hn::Lanes(d);
   const RowSums<Row> sums(t, lanes, element_size);
   const bool discrete = t.samples.sampling == Sampling::kDiscrete;
-  const size_t list = ListBytes(static_cast<size_t>(levels.padded));
+  const size_t list = ListBytes<Real>(static_cast<size_t>(levels.padded));
   auto* scratch = static_cast<uint8_t*>(t.scratch);
   Corners<Real> corners[kQueryBlock];
   for (auto& c : corners) {
@@ -342,12 +344,12 @@ void ForwardRuns(const ForwardTask& t, const LC& levels, size_t element_size) {
   const RowSums<Row> sums(t, lanes, element_size);
   const bool discrete = t.samples.sampling == Sampling::kDiscrete;
   const auto count = static_cast<size_t>(levels.count);
-  const size_t list = ListBytes(static_cast<size_t>(levels.padded) * kRunItems);
+  const size_t list = ListBytes<Real>(static_cast<size_t>(levels.padded) * kRunItems);
   auto* scratch = static_cast<uint8_t*>(t.scratch);
   auto* pixels = reinterpret_cast<IndexOf<Real>*>(scratch);
   auto* weights = reinterpret_cast<Real*>(scratch + list);
   scratch += 2 * list;
-  const size_t item_list = ListBytes(static_cast<size_t>(levels.padded));
+  const size_t item_list = ListBytes<Real>(static_cast<size_t>(levels.padded));
   const Corners<Real> kept{reinterpret_cast<IndexOf<Real>*>(scratch), reinterpret_cast<Real*>(scratch + item_list), 0};
   Real* copy = reinterpret_cast<Real*>(scratch + 2 * item_list);
 

@@ -41,19 +41,25 @@ HWY_INLINE void CopyElements(const T* HWY_RESTRICT from, size_t count, T* HWY_RE
 
 // Same element type on both sides; `T` is any type of that size.
 template <class T>
-void PackSame(const RepackTask& t) {
+HWY_INLINE void PackDense(const RepackTask& t) {
   const auto* source = reinterpret_cast<const T*>(t.source);
   auto* target = reinterpret_cast<T*>(t.target);
-  for (int64_t row = 0; row < t.rows && t.channel_stride == 1; ++row) {
+  for (int64_t row = 0; row < t.rows; ++row) {
     T* to = target + row * t.packed_stride;
-    // Hardware prefetchers give up on rows of two lines a KiB or more apart. Past the last row it does no harm.
+    // Hardware prefetchers give up on rows of two lines a KiB or more apart. The last rows ahead are those of the end.
+    const T* ahead = source + HWY_MIN(row + kPackAhead, t.rows - 1) * t.row_stride;
     for (size_t i = 0; i < static_cast<size_t>(t.channels) * sizeof(T); i += 64) {
-      hwy::Prefetch(reinterpret_cast<const uint8_t*>(source + (row + kPackAhead) * t.row_stride) + i);
+      hwy::Prefetch(reinterpret_cast<const uint8_t*>(ahead) + i);
     }
     CopyElements(source + row * t.row_stride, static_cast<size_t>(t.channels), to);
     for (int64_t c = t.channels; c < t.padded_channels; ++c) to[c] = 0;
   }
-  if (t.channel_stride == 1) return;
+}
+
+template <class T>
+HWY_INLINE void PackTransposed(const RepackTask& t) {
+  const auto* source = reinterpret_cast<const T*>(t.source);
+  auto* target = reinterpret_cast<T*>(t.target);
   for (int64_t block = 0; block < t.rows; block += kTransposeRows) {
     const int64_t end = HWY_MIN(block + kTransposeRows, t.rows);
     for (int64_t c = 0; c < t.padded_channels; ++c) {
@@ -61,6 +67,15 @@ void PackSame(const RepackTask& t) {
         target[row * t.packed_stride + c] = c < t.channels ? source[row * t.row_stride + c * t.channel_stride] : T{0};
       }
     }
+  }
+}
+
+template <class T>
+void PackSame(const RepackTask& t) {
+  if (t.channel_stride == 1) {
+    PackDense<T>(t);
+  } else {
+    PackTransposed<T>(t);
   }
 }
 

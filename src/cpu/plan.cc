@@ -85,13 +85,6 @@ void TileOrder(const Problem& problem, int64_t tile, int32_t* order) {
   }
 }
 
-int UsefulWorkers(const Problem& problem, int num_workers) {
-  const double rows = 4.0 * static_cast<double>(problem.batch) * static_cast<double>(problem.num_queries) *
-                      static_cast<double>(problem.num_heads) * static_cast<double>(problem.SamplesPerQuery());
-  const double useful = rows * static_cast<double>(problem.channels) / (1 << 18);
-  return useful < num_workers ? std::max(1, static_cast<int>(useful)) : num_workers;
-}
-
 Status CheckLimits(const Problem& problem) {
   if (problem.SamplesPerQuery() > kMaxSamples) {
     return Status::Unsupported("levels: expected at most " + std::to_string(kMaxSamples) +

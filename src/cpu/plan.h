@@ -60,10 +60,6 @@ void TileOrder(const Problem& problem, int64_t tile, int32_t* order);
 // Tiles of 12 x 12 queries: see docs/kernels.md for the figures of other sizes.
 constexpr int64_t kTile = 12;
 
-// Workers that a problem can feed, at most `num_workers`: starting one costs some 10 us, the time of 2^18
-// multiply-adds.
-int UsefulWorkers(const Problem& problem, int num_workers);
-
 // Samples per query and head that the CPU backend takes.
 constexpr int64_t kMaxSamples = 65535;
 

@@ -56,7 +56,7 @@ constexpr DType RealDType() {
   return sizeof(Real) == 8 ? DType::kF64 : DType::kF32;
 }
 
-// One query's samples as Real arrays that may be read up to a whole vector past the last sample.
+// Samples as Real arrays that may be read to the end of the vector that holds the last one.
 template <class Real>
 struct QuerySamples {
   const Real* locations;
