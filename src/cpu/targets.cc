@@ -3,7 +3,10 @@
 
 #include "xmsda/targets.h"
 
-#include <hwy/targets.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -14,19 +17,42 @@
 namespace xmsda {
 namespace {
 
+// Whether the processor and the system run a target. hwy::SupportedTargets() would say the same, but it is the only
+// thing that would tie every user to Highway's shared library; the rest of Highway is headers.
+bool MachineRuns(Target target) {
+  switch (target) {
+#if defined(__x86_64__)
+    case Target::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    case Target::kAvx512:
+      return MachineRuns(Target::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl");
+#elif defined(__aarch64__) && defined(__linux__)
+    case Target::kNeon:
+      return true;  // Highway asks for AES as well, which none of these kernels use
+    case Target::kSve:
+      return (getauxval(AT_HWCAP) & HWCAP_SVE) != 0;
+#endif
+    case Target::kPortable:
+      return true;
+    default:
+      return false;
+  }
+}
+
 struct NamedTarget {
   Target target;
   const char* name;
-  int64_t highway;  // bits of hwy::SupportedTargets() that mean this machine can run it; 0: every machine
 };
 
 // Best first.
 constexpr std::array<NamedTarget, 5> kTargets = {{
-    {Target::kAvx512, "avx512", HWY_AVX3},
-    {Target::kAvx2, "avx2", HWY_AVX2},
-    {Target::kSve, "sve", HWY_SVE},
-    {Target::kNeon, "neon", HWY_NEON},
-    {Target::kPortable, "portable", 0},
+    {Target::kAvx512, "avx512"},
+    {Target::kAvx2, "avx2"},
+    {Target::kSve, "sve"},
+    {Target::kNeon, "neon"},
+    {Target::kPortable, "portable"},
 }};
 
 }  // namespace
@@ -55,11 +81,9 @@ Status ParseTarget(std::string_view name, Target* target) {
 
 const std::vector<Target>& RunnableTargets() {
   static const std::vector<Target> runnable = [] {
-    const int64_t supported = hwy::SupportedTargets();
     std::vector<Target> result;
     for (const NamedTarget& t : kTargets) {
-      const bool runs = t.highway == 0 || (supported & t.highway) != 0;
-      if (runs && cpu::KernelsFor(t.target) != nullptr) result.push_back(t.target);
+      if (MachineRuns(t.target) && cpu::KernelsFor(t.target) != nullptr) result.push_back(t.target);
     }
     return result;
   }();
@@ -72,9 +96,8 @@ const Kernels* KernelsFor(Target target) {
   // Vector lengths of SVE are read from the machine, so a table is filled only where its target runs.
   static const auto tables = [] {
     std::array<Kernels, kTargets.size()> all;
-    const int64_t supported = hwy::SupportedTargets();
     for (size_t i = 0; i < kTargets.size(); ++i) {
-      if (kTargets[i].highway != 0 && (supported & kTargets[i].highway) == 0) continue;
+      if (!MachineRuns(kTargets[i].target)) continue;
       Kernels k;
       const Target t = kTargets[i].target;
       if (FillLayout(t, &k) && FillForward(t, &k) && FillBackward(t, &k)) all[i] = k;
