@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "driver/options.h"
-#include "driver/threads.h"
+#include "driver/tbb_executor.h"
 #include "testing/tester.h"
 
 namespace xmsda::driver {
@@ -173,7 +173,7 @@ Status BenchCase(const Plan& plan, NamedCase named, const Executor& executor, or
 }  // namespace
 
 int Bench(const Plan& plan) {
-  Threads threads(plan.threads);
+  TbbExecutor threads(plan.threads);
   bool ok = true;
   ordered_json rows = ordered_json::array();
   for (const NamedCase& named : plan.cases) {

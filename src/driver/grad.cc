@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "driver/options.h"
-#include "driver/threads.h"
+#include "driver/tbb_executor.h"
 #include "testing/rng.h"
 #include "testing/tester.h"
 
@@ -147,7 +147,7 @@ Status TryAll(FiniteDifferences* differences, const testing::CaseData& data, con
 }  // namespace
 
 int Grad(const Plan& plan) {
-  Threads threads(plan.threads);
+  TbbExecutor threads(plan.threads);
   bool ok = true;
   ordered_json rows = ordered_json::array();
   for (NamedCase named : plan.cases) {
