@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IntPairs = Tensor | Sequence[Sequence[int]]
-Ints = Tensor | Sequence[int]
+from xmsda._types import IntPairs, Ints
 
 
 def grid_sample_formulation(

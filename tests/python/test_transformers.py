@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import re
 from collections.abc import Callable, Iterator
@@ -24,7 +25,9 @@ from transformers_check import (
     module_call,
     patch,
     run,
+    tensors,
 )
+from xmsda import ops
 from xmsda.integrations import transformers as integration
 
 
@@ -50,6 +53,20 @@ def unpatched() -> Iterator[None]:
     assert integration.patched_modules() == {}
     yield
     integration.unpatch()
+
+
+def test_evaluation_then_training() -> None:
+    """Nothing that is kept from a call under inference_mode spoils a later one that records for backward."""
+    ops._cached_shapes.cache_clear()
+    model, inputs = zoo.build(zoo.CASES["deformable_detr"])
+    with integration.patch():
+        torch.manual_seed(1)
+        with torch.inference_mode():
+            evaluated = tensors(model(**copy.deepcopy(inputs)))
+        assert ops._cached_shapes.cache_info().currsize > 0
+        outputs, gradients = run(model, inputs)
+    assert_same(evaluated, outputs)
+    assert gradients
 
 
 @pytest.mark.parametrize("name", zoo.CASES)
