@@ -118,6 +118,12 @@ void ReadLevels(const TensorArguments& arguments, Problem* problem) {
     level.width = sides[l * level_stride + side_stride];
     level.start = starts ? (*starts)[l * start_stride] : next_start;
     const int64_t size = problem->value_size;
+    // The core's limits; here, because it would name its own fields.
+    constexpr int64_t kMaxSide = int64_t{1} << 24;
+    if (level.height > kMaxSide || level.width > kMaxSide) {
+      FailArgument(LevelName("spatial_shapes", l).c_str(), "height and width of at most 2^24",
+                   std::to_string(level.height) + " x " + std::to_string(level.width));
+    }
     if (level.height < 1 || level.width < 1) {
       FailArgument(LevelName("spatial_shapes", l).c_str(), "height and width of at least 1",
                    std::to_string(level.height) + " x " + std::to_string(level.width));
@@ -135,6 +141,9 @@ void ReadLevels(const TensorArguments& arguments, Problem* problem) {
     next_start = level.start + level.height * level.width;
   }
 }
+
+// The CPU backend's limit on samples of one query and head. Checked here, because there it names no argument of Python's.
+constexpr int64_t kMaxSamples = 65535;
 
 // Fills in the points of the levels and returns the shape that sampling_locations must have.
 std::vector<int64_t> ReadPoints(const TensorArguments& arguments, Problem* problem) {
@@ -162,6 +171,12 @@ std::vector<int64_t> ReadPoints(const TensorArguments& arguments, Problem* probl
                    std::to_string(count));
     }
     problem->levels[l].points = count;
+    // Compared before it is added: the sum could pass 2^63.
+    if (count > kMaxSamples - num_samples) {
+      FailArgument(points.empty() ? "sampling_locations" : "points_per_level",
+                   "at most " + std::to_string(kMaxSamples) + " points over all levels",
+                   std::to_string(count) + " in level " + std::to_string(l) + " after " + std::to_string(num_samples));
+    }
     num_samples += count;
   }
   if (has_level_axis) {

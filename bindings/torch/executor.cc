@@ -47,15 +47,24 @@ void RunOnNewThreads(void* /*context*/, int n, void (*task)(void* arg, int i), v
   for (std::thread& thread : threads) thread.join();
 }
 
+// Multiply-adds of the four corners of all samples; backward also the elements of value's gradient, which it zeroes. A
+// double, because the product may pass 2^63.
+double Operations(const Problem& problem, Pass pass) {
+  const double row = static_cast<double>(problem.batch) * static_cast<double>(problem.num_heads) *
+                     static_cast<double>(problem.channels);
+  const double samples = row * static_cast<double>(problem.num_queries) * static_cast<double>(problem.SamplesPerQuery());
+  return 4.0 * samples + (pass == Pass::kBackward ? row * static_cast<double>(problem.value_size) : 0.0);
+}
+
 }  // namespace
 
-Executor TorchExecutor(double operations) {
-  // What torch's own operators give a thread at least. They take some 3 us; to wake a second thread takes 1.5 us when
-  // it still spins and tens of us when it sleeps.
-  constexpr double kOperationsPerWorker = 32768;
+Executor TorchExecutor(const Problem& problem, Pass pass) {
+  // Starting a worker costs some 10 us, as much as a few times 10^5 multiply-adds.
+  constexpr double kOperationsPerWorker = 1 << 18;
   const double threads = torch::stable::get_num_threads();
+  const double wanted = Operations(problem, pass) / kOperationsPerWorker;
   Executor executor;
-  executor.num_workers = static_cast<int>(std::clamp(operations / kOperationsPerWorker, 1.0, std::max(threads, 1.0)));
+  executor.num_workers = static_cast<int>(std::clamp(wanted, 1.0, std::max(threads, 1.0)));
   executor.run = in_forked_child.load(std::memory_order_relaxed) ? RunOnNewThreads : RunOnTorchThreads;
   return executor;
 }

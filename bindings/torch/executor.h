@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "xmsda/executor.h"
+#include "xmsda/msda.h"
 
 namespace xmsda::torch_binding {
 
-// As many workers as torch.get_num_threads(), fewer when there is little to do: `operations` counts multiplications or
-// elements to write. Inside a parallel region of torch the tasks run one after another.
-Executor TorchExecutor(double operations);
+enum class Pass { kForward, kBackward };
+
+// As many workers as torch.get_num_threads(), fewer when there is little to do. Inside a parallel region of torch the
+// tasks run one after another.
+Executor TorchExecutor(const Problem& problem, Pass pass);
 
 }  // namespace xmsda::torch_binding

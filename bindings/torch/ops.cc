@@ -14,59 +14,63 @@
 #include "arguments.h"
 #include "executor.h"
 #include "memory.h"
+#include "reference/reference.h"
 #include "xmsda/msda.h"
 
 namespace xmsda::torch_binding {
 namespace {
 
-// What use_target() asked for and what the last call of this thread ran.
-thread_local Target forced_target = Target::kAuto;
-thread_local Target last_target = Target::kAuto;
-
-void Check(const Status& status) {
-  if (status.ok()) return;
-  if (status.code() == StatusCode::kInvalidArgument) throw std::invalid_argument(status.message());
-  throw std::runtime_error(status.message());
-}
-
-Target TargetOf(const std::string& name) {
+// Which code runs: the reference, or a target of the CPU backend.
+struct Choice {
   Target target = Target::kAuto;
-  Check(ParseTarget(name, &target));
-  return target;
+  bool reference = false;
+};
+
+constexpr char kReference[] = "reference";
+
+// What use_target() asked for and what the last call of this thread ran.
+thread_local Choice forced;
+thread_local Choice last;
+
+// Both codes alike: to a caller in Python, what this backend can not do is a wrong argument too.
+void Check(const Status& status) {
+  if (!status.ok()) throw std::invalid_argument(status.message());
 }
 
-// Multiplications of the forward pass, four corners a sample. A double, because the product may pass 2^63.
-double ForwardOperations(const Problem& problem) {
-  return 4.0 * static_cast<double>(problem.batch) * static_cast<double>(problem.num_queries) *
-         static_cast<double>(problem.num_heads) * static_cast<double>(problem.SamplesPerQuery()) *
-         static_cast<double>(problem.channels);
+Choice ChoiceOf(const std::string& name) {
+  if (name == kReference) return {.reference = true};
+  Choice choice;
+  Check(ParseTarget(name, &choice.target));
+  return choice;
 }
 
-// The backward pass has as many for the gradients of locations and weights, and writes the whole gradient of value.
-double BackwardOperations(const Problem& problem) {
-  return 2.0 * ForwardOperations(problem) +
-         static_cast<double>(problem.batch) * static_cast<double>(problem.value_size) *
-             static_cast<double>(problem.num_heads) * static_cast<double>(problem.channels);
-}
+std::string NameOf(const Choice& choice) { return choice.reference ? kReference : TargetName(choice.target); }
 
-Tensor RunForward(const TensorArguments& arguments, Target target) {
+Tensor RunForward(const TensorArguments& arguments, const Choice& choice) {
+  last = {};  // an empty call runs no target's code and writes nothing
   const Call call = ReadArguments(arguments);
   const Problem& problem = call.problem;
-  const Executor executor = TorchExecutor(ForwardOperations(problem));
-  const Scratch scratch(ForwardWorkspaceSize(problem, call.inputs.value_strides, executor.num_workers, target));
+  const Executor executor = TorchExecutor(problem, Pass::kForward);
   Tensor output =
       EmptyDense({problem.batch, problem.num_queries, problem.num_heads * problem.channels}, arguments.value);
+  if (choice.reference) {
+    Check(ReferenceForward(problem, call.inputs, output.mutable_data_ptr(), executor));
+    last = choice;
+    return output;
+  }
+  const Scratch scratch(ForwardWorkspaceSize(problem, call.inputs.value_strides, executor.num_workers, choice.target));
   Check(Forward(problem, call.inputs, output.mutable_data_ptr(), scratch.Get(), executor,
-                {.target = target, .ran_target = &last_target}));
+                {.target = choice.target, .ran_target = &last.target}));
   return output;
 }
 
 std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments, const Tensor& grad_output_argument,
-                                               Target target) {
+                                               const Choice& choice) {
+  last = {};
   const Call call = ReadArguments(arguments);
   const Problem& problem = call.problem;
   const Tensor grad_output = ReadGradOutput(grad_output_argument, problem);
-  const Executor executor = TorchExecutor(BackwardOperations(problem));
+  const Executor executor = TorchExecutor(problem, Pass::kBackward);
   Tensor grad_value = EmptyPreserve(arguments.value);
   Tensor grad_locations = EmptyDenseLike(arguments.sampling_locations);
   Tensor grad_weights = EmptyDenseLike(arguments.attention_weights);
@@ -77,17 +81,22 @@ std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments,
                                               .pixel = grad_value.stride(1),
                                               .head = grad_value.stride(2),
                                               .channel = grad_value.stride(3)}};
-  const Scratch scratch(
-      BackwardWorkspaceSize(problem, call.inputs.value_strides, gradients.value_strides, executor.num_workers, target));
+  if (choice.reference) {
+    Check(ReferenceBackward(problem, call.inputs, grad_output.const_data_ptr(), gradients, executor));
+    last = choice;
+    return {grad_value, grad_locations, grad_weights};
+  }
+  const Scratch scratch(BackwardWorkspaceSize(problem, call.inputs.value_strides, gradients.value_strides,
+                                              executor.num_workers, choice.target));
   Check(Backward(problem, call.inputs, grad_output.const_data_ptr(), gradients, scratch.Get(), executor,
-                 {.target = target, .ran_target = &last_target}));
+                 {.target = choice.target, .ran_target = &last.target}));
   return {grad_value, grad_locations, grad_weights};
 }
 
 // "auto" gives way to the target that use_target() forces in this thread.
-Target Resolve(const std::string& target) {
-  const Target parsed = TargetOf(target);
-  return parsed == Target::kAuto ? forced_target : parsed;
+Choice Resolve(const std::string& target) {
+  const Choice choice = ChoiceOf(target);
+  return choice.reference || choice.target != Target::kAuto ? choice : forced;
 }
 
 Tensor ForwardOp(const Tensor& value, const Tensor& spatial_shapes, const std::optional<Tensor>& level_start_index,
@@ -112,7 +121,7 @@ Tensor RawForwardOp(const Tensor& value, const Tensor& spatial_shapes, const std
                     const std::optional<Points>& points, bool discrete) {
   return RunForward({value, spatial_shapes, level_start_index, sampling_locations, attention_weights,
                      points ? *points : Points(), discrete},
-                    forced_target);
+                    forced);
 }
 
 std::tuple<Tensor, Tensor, Tensor> RawBackwardOp(const Tensor& value, const Tensor& spatial_shapes,
@@ -122,7 +131,7 @@ std::tuple<Tensor, Tensor, Tensor> RawBackwardOp(const Tensor& value, const Tens
                                                  const Tensor& grad_output) {
   return RunBackward({value, spatial_shapes, level_start_index, sampling_locations, attention_weights,
                       points ? *points : Points(), discrete},
-                     grad_output, forced_target);
+                     grad_output, forced);
 }
 
 std::string TargetsOp() {
@@ -134,16 +143,16 @@ std::string TargetsOp() {
   return names;
 }
 
-std::string LastTargetOp() { return TargetName(last_target); }
+std::string LastTargetOp() { return NameOf(last); }
 
 std::string ForceTargetOp(const std::string& target) {
-  const Target before = forced_target;
-  const Target wanted = TargetOf(target);
-  bool runnable = wanted == Target::kAuto;
-  for (const Target candidate : RunnableTargets()) runnable = runnable || candidate == wanted;
-  if (!runnable) FailArgument("target", "one of auto," + TargetsOp(), target);
-  forced_target = wanted;
-  return TargetName(before);
+  const Choice before = forced;
+  const Choice wanted = ChoiceOf(target);
+  bool runnable = wanted.reference || wanted.target == Target::kAuto;
+  for (const Target candidate : RunnableTargets()) runnable = runnable || candidate == wanted.target;
+  if (!runnable) FailArgument("target", "one of auto,reference," + TargetsOp(), target);
+  forced = wanted;
+  return NameOf(before);
 }
 
 }  // namespace

@@ -18,7 +18,10 @@ def targets() -> list[str]:
 
 
 def last_target() -> str:
-    """Name of the target whose code ran in the last call of this thread; ``"auto"`` before the first call."""
+    """Name of the target whose code ran in the last call of this thread.
+
+    ``"auto"`` before the first call and after one with nothing to compute.
+    """
     name: str = torch.ops.xmsda._last_target()
     return name
 
@@ -30,7 +33,8 @@ def use_target(target: str) -> Iterator[None]:
     Parameters
     ----------
     target : str
-        One of `targets()`, or ``"auto"`` for the best one.
+        One of `targets()`, ``"auto"`` for the best one, or ``"reference"``: the plain loops in double precision by
+        which all targets are judged, hundreds of times slower.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import xmsda
 from problems import Call, Case, make_call
 from xmsda import ms_deform_attn
 
@@ -138,7 +139,7 @@ BAD: dict[str, tuple[Change, type[Exception], str]] = {
     "shapes overflow": (
         shapes((2**62, 4), (3, 2)),
         ValueError,
-        r"spatial_shapes\[0\]: expected a level inside the 30 pixels of value",
+        r"spatial_shapes\[0\]: expected height and width of at most 2\^24, got 4611686018427387904 x 4",
     ),
     "shapes list of float": (
         change(spatial_shapes=[(6, 4.5), (3, 2)]),
@@ -178,6 +179,11 @@ BAD: dict[str, tuple[Change, type[Exception], str]] = {
         ValueError,
         r"points_per_level\[1\]: expected at least 0, got -1",
     ),
+    "points sum past 2^63": (
+        all_of(flat_samples, options(points_per_level=[2**62, 2**62])),
+        ValueError,
+        r"points_per_level: expected at most 65535 points over all levels, got 4611686018427387904 in level 0 after 0",
+    ),
     "points float": (all_of(flat_samples, options(points_per_level=[2.5, 1.5])), TypeError, "float"),
     "points not P": (
         options(points_per_level=[1, 3]),
@@ -201,6 +207,44 @@ def test_bad_argument(name: str, with_grad: bool) -> None:
     with pytest.raises(error, match=message) as caught:
         call.run(ms_deform_attn)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("target", ["auto", "portable", "reference"])
+def test_side_beyond_the_limit(target: str) -> None:
+    value = torch.ones(1, 1, 1, 1).expand(1, 2**24 + 1, 1, 1)
+    samples = torch.full((1, 1, 1, 1, 1, 2), 0.5)
+    with xmsda.use_target(target):
+        for sides in ([2**24 + 1, 1], [1, 2**24 + 1]):
+            message = rf"^spatial_shapes\[0\]: expected height and width of at most 2\^24, got {sides[0]} x {sides[1]}$"
+            with pytest.raises(ValueError, match=message):
+                ms_deform_attn(value, [sides], None, samples, samples[..., 0])
+    # At the limit it works.
+    output = ms_deform_attn(value, [[2**24, 1]], None, samples, torch.full((1, 1, 1, 1, 1), 0.25))
+    assert output.item() == 0.25
+
+
+def test_more_samples_than_the_limit() -> None:
+    points = 2**16 - 1
+    locations, weights = torch.full((1, 1, 1, 1, points, 2), 0.5), torch.full((1, 1, 1, 1, points), 1 / points)
+    value = torch.ones(1, 1, 1, 1)
+    assert ms_deform_attn(value, [[1, 1]], None, locations, weights).item() == pytest.approx(1.0, rel=1e-3)
+    locations, weights = torch.full((1, 1, 1, 1, points + 1, 2), 0.5), torch.ones(1, 1, 1, 1, points + 1)
+    message = "^sampling_locations: expected at most 65535 points over all levels, got 65536 in level 0 after 0$"
+    with pytest.raises(ValueError, match=message):
+        ms_deform_attn(value, [[1, 1]], None, locations, weights)
+    flat = (locations.flatten(3, 4), weights.flatten(3))
+    message = "^points_per_level: expected at most 65535 points over all levels, got 1 in level 1 after 65535$"
+    with pytest.raises(ValueError, match=message):
+        ms_deform_attn(value, [[1, 1], [1, 1]], [0, 0], *flat, points_per_level=[points, 1])
+
+
+def test_what_the_machine_can_not_do_is_a_value_error_too() -> None:
+    missing = sorted({"avx512", "neon"} - set(xmsda.targets()))[0]
+    call = make_call(Case(), torch.float32)
+    with pytest.raises(ValueError, match=f"^target: expected one that .* got {missing}"):
+        torch.ops.xmsda.ms_deform_attn_forward(
+            call.value, call.spatial_shapes, None, *call.floats[1:], [], False, missing
+        )
 
 
 @pytest.mark.parametrize(

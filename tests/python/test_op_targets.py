@@ -65,6 +65,30 @@ def test_compiled_code_obeys_the_context() -> None:
         assert xmsda.last_target() == "portable"
 
 
+def test_reference_runs_when_asked_for() -> None:
+    call = make_call(Case(), torch.float32)
+    with xmsda.use_target("reference"):
+        gradients(call, ms_deform_attn, torch.ones(1, 2, 4))
+        assert xmsda.last_target() == "reference"
+        with xmsda.use_target("portable"):
+            call.run(ms_deform_attn)
+            assert xmsda.last_target() == "portable"
+        call.run(ms_deform_attn)
+        assert xmsda.last_target() == "reference"
+    call.run(ms_deform_attn)
+    assert xmsda.last_target() == xmsda.targets()[0]
+    arguments = (call.value, call.spatial_shapes, None, *call.floats[1:], [], False, "reference")
+    torch.ops.xmsda.ms_deform_attn_backward(*arguments, torch.ones(1, 2, 4))
+    assert xmsda.last_target() == "reference"
+
+
+def test_empty_call_leaves_no_target_of_an_earlier_one() -> None:
+    make_call(Case()).run(ms_deform_attn)
+    assert xmsda.last_target() == xmsda.targets()[0]
+    make_call(Case(queries=0)).run(ms_deform_attn)
+    assert xmsda.last_target() == "auto"
+
+
 @pytest.mark.parametrize("target", ["mmx", "", "AVX2"])
 def test_unknown_target(target: str) -> None:
     with pytest.raises(ValueError, match=r"^target: expected .*, got"), xmsda.use_target(target):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import xmsda
 from problems import Call, Case, assert_within, gradients, make_call, relative_error, tolerance
 from torch import Tensor
 from xmsda import ms_deform_attn
@@ -33,13 +34,16 @@ def expected_results(call: Call, grad_output: Tensor) -> tuple[Tensor, list[Tens
     return gradients(call, grid_sample_formulation, grad_output)
 
 
+@pytest.mark.parametrize("target", ["auto", "reference"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_float64_agrees_with_grid_sample(case: Case, method: str) -> None:
+def test_float64_agrees_with_grid_sample(case: Case, method: str, target: str) -> None:
     call = make_call(case)
     call.options["method"] = method
     grad_output = torch.randn(case.batch, case.queries, case.heads * case.channels, dtype=torch.float64)
-    output, grads = gradients(call, ms_deform_attn, grad_output)
+    with xmsda.use_target(target):
+        output, grads = gradients(call, ms_deform_attn, grad_output)
+    assert xmsda.last_target() == (xmsda.targets()[0] if target == "auto" else target)
     exact, exact_grads = expected_results(call, grad_output)
     assert relative_error(output, exact) <= 1e-12
     for name, grad, exact_grad in zip(NAMES[1:], grads, exact_grads, strict=True):
