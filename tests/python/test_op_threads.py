@@ -106,8 +106,8 @@ def test_workers_of_a_data_loader(start_method: str) -> None:
     assert all(map(torch.equal, loader, expected))
 
 
-# All tensors have less than 32768 elements: torch's own operators go parallel above, and would hang. 819200 multiply-adds
-# are enough for two workers.
+# All tensors have less than 32768 elements: torch's own operators go parallel above, and would hang. 819200
+# multiply-adds are enough for two workers.
 FORK = """
 import os, torch, xmsda
 torch.set_num_threads(2)
