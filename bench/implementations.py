@@ -63,7 +63,8 @@ class Implementation:
     module
         What must be importable.
     forward_from_training
-        The forward time is taken from the training call, to save a compilation of a minute's worth per row.
+        The forward time is taken from the training call, to save a compilation of a minute's worth per row. It is
+        shown, but compared with nobody's.
     """
 
     name: str

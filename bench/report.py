@@ -24,14 +24,15 @@ def _milliseconds(value: float) -> str:
 
 
 def _time(entry: Entry | None, name: str) -> str:
-    """Median and half the interquartile range in percent of it."""
+    """Median and half the interquartile range in percent of it, or n when there are too few for one."""
     if entry is None:
         return ""
     if name not in entry.passes:
         return "-" if entry.status in ("ok", "n/a") else entry.status
     one = entry.passes[name]
     spread = (one["q3_ms"] - one["q1_ms"]) / 2 / one["median_ms"] * 100
-    return f"{_milliseconds(one['median_ms'])} ±{spread:.0f}%"
+    text = f"{_milliseconds(one['median_ms'])} " + (f"±{spread:.0f}%" if one["n"] >= 3 else f"(n={one['n']})")
+    return text if entry.status == "ok" else f"{text} {entry.status}"
 
 
 def _count(threads: int) -> str:
@@ -168,10 +169,12 @@ _HOW = """\
   locations and weights stay float32) and run in one process in turn, repetition by repetition. Changes of layout that
   an implementation needs are part of its time. Results are compared in the same run; a mismatch fails it.
 - grid_sample is the code that transformers runs on a CPU. ONNX Runtime and OpenVINO run the same graph with GridSample
-  nodes, in float32, without copies of inputs and outputs. torch.compile's forward is that of its training call.
-- Times are medians in milliseconds, ± half the interquartile range. Calls below a million samples follow an untimed
-  one (warm caches, threads awake); before all larger ones 128 MB of something else are written, so that every
-  implementation starts with cold caches. "bwd" is the backward call alone.
+  nodes, in float32, without copies of inputs and outputs. torch.compile's forward is that of its training call, and for
+  this reason never the best peer forward.
+- Times are medians in milliseconds, ± half the interquartile range, or with the number n of measurements when there
+  are fewer than 3. Calls below a million samples follow an untimed one (warm caches, threads awake); before all larger
+  ones 128 MB of something else are written, so that every implementation starts with cold caches. "bwd" is the backward
+  call alone.
 - "best peer" is the fastest other implementation of that cell and pass.
 - "of bound" is the time that the machine needs for the loads, multiply-adds and memory traffic that no implementation
   can avoid, over the time measured. `bench/machine.py` says what is counted.

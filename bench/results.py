@@ -10,11 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.implementations import IMPLEMENTATIONS
 from bench.machine import bound
 from bench.measure import PASSES, Entry
 from bench.problem import parse
 
 SCHEMA = 1
+
+# Their forward time records for backward, which nobody's does who only wants the output: it is shown, not compared.
+_FORWARD_FROM_TRAINING = frozenset(one.name for one in IMPLEMENTATIONS if one.forward_from_training)
 
 
 @dataclass
@@ -47,11 +51,9 @@ class Run:
         return None
 
     def median(self, row: str, sampling: str, threads: int, impl: str, name: str) -> float | None:
-        """Median milliseconds of a pass, None when not measured."""
+        """Median milliseconds of a pass; None when there is nothing to compare: not measured, or wrong results."""
         entry = self.find(row, sampling, threads, impl)
-        if entry is None or name not in entry.passes:
-            return None
-        return entry.passes[name]["median_ms"]
+        return entry.passes[name]["median_ms"] if entry is not None and _comparable(entry, name) else None
 
     def best_peer(self, row: str, sampling: str, threads: int, name: str) -> tuple[str, float] | None:
         """The fastest peer of a cell and its milliseconds."""
@@ -60,7 +62,7 @@ class Run:
             for entry in self.entries
             if (entry.row, entry.sampling, entry.threads) == (row, sampling, threads)
             and entry.peer
-            and name in entry.passes
+            and _comparable(entry, name)
         ]
         return (min(times)[1], min(times)[0]) if times else None
 
@@ -73,7 +75,7 @@ class Run:
 
     def fraction_of_bound(self, entry: Entry, name: str) -> float | None:
         """Bound over measured time of a pass."""
-        if not self.rates or name not in entry.passes or str(entry.threads) not in self.rates:
+        if not self.rates or not _comparable(entry, name) or str(entry.threads) not in self.rates:
             return None
         least = bound(parse(entry.problem), name, entry.dtype, self.rates, entry.threads)["bound_ms"]
         return least / entry.passes[name]["median_ms"]
@@ -127,6 +129,12 @@ class Run:
             else:
                 lines.append(f'  "{key}": {json.dumps(value)}')
         path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _comparable(entry: Entry, name: str) -> bool:
+    if name == "forward" and entry.impl in _FORWARD_FROM_TRAINING:
+        return False
+    return entry.status == "ok" and name in entry.passes
 
 
 def load(path: Path) -> Run:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench import check, implementations, machine, measure, memory, problem, results, workloads
+from bench import check, implementations, machine, measure, memory, problem, report, results, workloads
 from bench.__main__ import main
 from bench.implementations import Implementation, Operator
 from bench.inputs import KINK_MARGIN, PATTERNS, make_inputs
@@ -254,6 +254,36 @@ def test_bars_by_hand() -> None:
     peak = next(bar for text, bar in found.items() if "peak memory" in text)
     assert peak.verdict == "missed"
     assert len(results.below(run, 2)) == 3
+
+
+def test_wrong_results_and_training_calls_are_no_peers() -> None:
+    run = results.Run(rates=fake_rates())
+    ours, slow, wrong, compiled = (
+        entry_of("detr-dec", impl, seconds)
+        for impl, seconds in (("xmsda", 0.002), ("grid_sample", 0.9), ("tmda", 0.003), ("compile", 0.5))
+    )
+    run.entries = [ours, slow, wrong, compiled]
+    cell = ("detr-dec", "local", 1)
+    assert run.best_peer(*cell, "backward") == ("tmda", pytest.approx(3))
+    wrong.status = "mismatch"
+    assert run.best_peer(*cell, "backward") == ("compile", pytest.approx(500))
+    assert run.best_peer(*cell, "forward_backward") == ("compile", pytest.approx(500))
+    assert run.best_peer(*cell, "forward") == ("grid_sample", pytest.approx(900))
+    assert run.over(*cell, "forward", "tmda") is None
+    assert run.over(*cell, "forward") == pytest.approx(450)
+    ours.status = "mismatch"
+    assert run.over(*cell, "forward") is None
+    assert run.fraction_of_bound(ours, "forward") is None
+    assert not any(bar.measured for bar in results.bars(run))
+
+
+def test_spread_of_too_few_measurements_is_not_shown() -> None:
+    entry = entry_of("detr-dec", "xmsda", 0.002)
+    assert report._time(entry, "forward") == "2 ±0%"
+    entry.passes["forward"] = measure.Timing([0.002]).summary()
+    assert report._time(entry, "forward") == "2 (n=1)"
+    entry.status = "mismatch"
+    assert report._time(entry, "forward") == "2 (n=1) mismatch"
 
 
 def test_number_of_repetitions() -> None:
