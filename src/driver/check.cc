@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "driver/options.h"
-#include "driver/threads.h"
+#include "driver/tbb_executor.h"
 #include "testing/tester.h"
 
 namespace xmsda::driver {
@@ -34,14 +34,17 @@ bool CheckOne(const NamedCase& named, const testing::CaseData& data, const testi
               const Backend& backend, Executor executor, bool json, ordered_json* row) {
   testing::Results results;
   const Status status = testing::RunBackend(backend, data, {executor}, &results);
+  const std::string replay = testing::ReplayCommand("check", backend, named.test_case, executor.num_workers);
   std::string report = status.message();
-  if (!report.empty()) report += "\n  replay:  " + testing::ReplayCommand("check", backend, named.test_case) + "\n";
+  if (!report.empty()) report += "\n  replay:  " + replay + "\n";
   std::string ratios;
   if (status.ok()) {
     report = testing::CheckTargets(backend, named.test_case.problem, results);
     for (const testing::Difference& difference : testing::Judge(data, expected, results)) {
       (*row)["arrays"].push_back(ToJson(difference));
-      if (!difference.ok) report += testing::Describe(backend, named.test_case, difference);
+      if (!difference.ok) {
+        report += testing::Describe(backend, named.test_case, difference, executor.num_workers);
+      }
       char ratio[64];
       std::snprintf(ratio, sizeof(ratio), "  %s %.3f", difference.array.c_str(), difference.error_over_bound);
       ratios += ratio;
@@ -49,7 +52,7 @@ bool CheckOne(const NamedCase& named, const testing::CaseData& data, const testi
   }
   (*row)["ok"] = report.empty();
   (*row)["report"] = report;
-  (*row)["replay"] = testing::ReplayCommand("check", backend, named.test_case);
+  (*row)["replay"] = replay;
   if (json) return report.empty();
   std::printf("%-4s %-14s %-12s error/bound:%s\n", report.empty() ? "ok" : "FAIL", named.name.c_str(),
               backend.name.c_str(), ratios.c_str());
@@ -66,7 +69,7 @@ bool BitwiseOne(const NamedCase& named, const testing::CaseData& data, const Bac
   // 1 again: two runs of the same kind must agree as well.
   for (const int workers : {1, 2, 3, 4, 7, 8}) {
     if (!status.ok()) break;
-    Threads threads(workers);
+    TbbExecutor threads(workers);
     testing::Results again;
     status = testing::RunBackend(backend, data, {threads.executor(), 0x5A}, &again);
     if (!status.ok()) break;
@@ -98,7 +101,7 @@ int Finish(const char* mode, bool json, bool ok, ordered_json rows) {
 }  // namespace
 
 int Check(const Plan& plan) {
-  Threads threads(plan.threads);
+  TbbExecutor threads(plan.threads);
   bool ok = true;
   ordered_json rows = ordered_json::array();
   for (const NamedCase& named : plan.cases) {

@@ -2,8 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <tbb/global_control.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+
+#include <algorithm>
 
 #include "xmsda/executor.h"
 
@@ -12,7 +16,11 @@ namespace xmsda {
 // Must outlive its executor.
 class TbbExecutor {
  public:
-  explicit TbbExecutor(int num_workers) : num_workers_(num_workers), arena_(num_workers) {}
+  explicit TbbExecutor(int num_workers)
+      : num_workers_(num_workers),
+        limit_(tbb::global_control::max_allowed_parallelism,
+               static_cast<size_t>(std::max(num_workers, tbb::info::default_concurrency()))),
+        arena_(num_workers) {}
   TbbExecutor(const TbbExecutor&) = delete;
   TbbExecutor& operator=(const TbbExecutor&) = delete;
 
@@ -32,6 +40,7 @@ class TbbExecutor {
 
  private:
   int num_workers_;
+  tbb::global_control limit_;  // without it, oneTBB starts no more threads than the machine has cores
   tbb::task_arena arena_;
 };
 
