@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xmsda/problem.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "xmsda/msda.h"
@@ -13,13 +14,13 @@ Status Expected(const std::string& name, const char* what, int64_t got) {
   return Status::InvalidArgument(name + ": expected " + what + ", got " + std::to_string(got));
 }
 
-// The product of non-negative sizes times 8 bytes must be an int64, so that no byte offset overflows.
+// The product of non-negative sizes times 8 bytes must be an int64, so that no byte offset overflows. A zero counts as
+// one: strides and workspaces are products of some of the sizes only.
 bool BytesFit(std::initializer_list<int64_t> sizes) {
   int64_t bytes = 8;
   bool fits = true;
   for (const int64_t size : sizes) {
-    if (size == 0) return true;
-    fits = fits && !__builtin_mul_overflow(bytes, size, &bytes);
+    fits = fits && !__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes);
   }
   return fits;
 }
@@ -122,9 +123,10 @@ Status Validate(const Problem& problem) {
       !BytesFit({problem.batch, problem.num_queries, problem.num_heads, problem.channels}) ||
       !BytesFit({problem.batch, problem.num_queries, problem.num_heads, samples, 2})) {
     return Status::InvalidArgument(
-        "problem: expected arrays of fewer than 2^60 elements, got batch " + std::to_string(problem.batch) +
-        ", num_queries " + std::to_string(problem.num_queries) + ", num_heads " + std::to_string(problem.num_heads) +
-        ", channels " + std::to_string(problem.channels) + ", samples per query " + std::to_string(samples));
+        "problem: expected arrays of fewer than 2^60 elements, a size of 0 counted as 1, got batch " +
+        std::to_string(problem.batch) + ", num_queries " + std::to_string(problem.num_queries) + ", num_heads " +
+        std::to_string(problem.num_heads) + ", channels " + std::to_string(problem.channels) + ", samples per query " +
+        std::to_string(samples));
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// Fuzzes ParseProblem: what it accepts must print to a text that parses to the same text.
+// Fuzzes ParseProblem: what it accepts must print to a text that parses to the same text, and have strides and
+// workspaces that do not overflow (run it under UBSan).
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <cstdint>
@@ -7,7 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "xmsda/msda.h"
 #include "xmsda/problem.h"
+#include "xmsda/targets.h"
 
 namespace {
 
@@ -28,6 +31,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   Require(xmsda::Validate(problem).ok(), "an invalid problem was accepted");
+  const xmsda::ValueStrides strides = xmsda::DenseStrides(problem);
+  const xmsda::SampleStrides samples[] = {xmsda::DenseLocationStrides(problem), xmsda::DenseWeightStrides(problem)};
+  Require(strides.batch >= 0 && samples[0].batch >= 0 && samples[1].batch >= 0, "a stride overflowed");
+  for (const xmsda::Target target : xmsda::RunnableTargets()) {
+    for (const int workers : {1, 3}) {
+      // Far beyond any memory means that a product wrapped around.
+      constexpr size_t kLimit = size_t{1} << 62;
+      Require(xmsda::ForwardWorkspaceSize(problem, strides, workers, target) < kLimit, "forward workspace overflowed");
+      Require(xmsda::BackwardWorkspaceSize(problem, strides, strides, workers, target) < kLimit,
+              "backward workspace overflowed");
+    }
+  }
   const std::string printed = xmsda::ToString(problem);
   xmsda::Problem again;
   const xmsda::Status again_status = xmsda::ParseProblem(printed, &again);
