@@ -4,14 +4,18 @@
 // Model of a kernel: arithmetic with unit roundoff u (2^-24, or 2^-53 for f64), any order of sums, fused or not,
 // gradual underflow; inputs are read exactly. The reference computes in double: 2^-53 is added to u for its own error.
 //
-//   coordinate   x = u*W - 0.5 is off by at most e = u*(|u*W| + |x|): one rounding of the product, one of the
-//   difference. hat          Pixel i counts with hat(x - i) = max(0, 1 - |x - i|). It is 1-Lipschitz, so e in x gives
-//   e; computing
-//                the fraction and one minus it rounds twice more: e + 2u.
-//   slope        d hat / dx jumps where x is an integer. Within e of one, either side's slope may be used.
-//   window       All pixels whose hat or slope is not zero somewhere in [x - e, x + e] take part.
-//   sums         A sum of n products is off by at most gamma(n) * sum |products|, gamma(n) = n*u / (1 - n*u).
-//   underflow    Each product loses at most half the least subnormal, `tiny`, whatever its size.
+// coordinate: x = u*W - 0.5 is off by at most e = u*(|u*W| + |x|): one rounding of the product, one of the difference.
+//
+// hat: pixel i counts with hat(x - i) = max(0, 1 - |x - i|). It is 1-Lipschitz, so e in x gives e; computing the
+// fraction and one minus it rounds twice more: e + 2u.
+//
+// slope: d hat / dx jumps where x is an integer. Within e of one, either side's slope may be used.
+//
+// window: all pixels whose hat or slope is not zero somewhere in [x - e, x + e] take part.
+//
+// sums: a sum of n products is off by at most gamma(n) * sum |products|, gamma(n) = n*u / (1 - n*u).
+//
+// underflow: each product loses at most half the least subnormal, `tiny`, whatever its size.
 #include "testing/bounds.h"
 
 #include <algorithm>

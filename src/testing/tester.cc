@@ -252,15 +252,16 @@ std::vector<Difference> Judge(const CaseData& data, const Expected& expected, co
   return differences;
 }
 
-std::string ReplayCommand(std::string_view mode, const Backend& backend, const Case& test_case) {
-  return "xmsda " + std::string(mode) + " " + CaseOptions(test_case) + " --backend " + backend.name;
+std::string ReplayCommand(std::string_view mode, const Backend& backend, const Case& test_case, int threads) {
+  return "xmsda " + std::string(mode) + " " + CaseOptions(test_case) + " --backend " + backend.name +
+         (threads > 1 ? " --threads " + std::to_string(threads) : "");
 }
 
-std::string Describe(const Backend& backend, const Case& test_case, const Difference& difference) {
+std::string Describe(const Backend& backend, const Case& test_case, const Difference& difference, int threads) {
   return difference.array + difference.index + ": got " + Number(difference.got) + ", expected " +
          Number(difference.expected) + ", off by " + Number(std::abs(difference.got - difference.expected)) +
          ", allowed " + Number(difference.bound) + "\n  problem: " + ToString(test_case.problem) +
-         "\n  replay:  " + ReplayCommand("check", backend, test_case) + "\n";
+         "\n  replay:  " + ReplayCommand("check", backend, test_case, threads) + "\n";
 }
 
 std::string CheckTargets(const Backend& backend, const Problem& problem, const Results& results) {
@@ -277,13 +278,14 @@ std::string CheckTargets(const Backend& backend, const Problem& problem, const R
 
 std::string CheckBackend(const Backend& backend, const CaseData& data, const Expected& expected,
                          const RunOptions& options) {
+  const int threads = options.executor.num_workers;
   Results results;
   if (Status status = RunBackend(backend, data, options, &results); !status.ok()) {
-    return status.message() + "\n  replay:  " + ReplayCommand("check", backend, data.test_case) + "\n";
+    return status.message() + "\n  replay:  " + ReplayCommand("check", backend, data.test_case, threads) + "\n";
   }
   std::string report = CheckTargets(backend, data.test_case.problem, results);
   for (const Difference& difference : Judge(data, expected, results)) {
-    if (!difference.ok) report += Describe(backend, data.test_case, difference);
+    if (!difference.ok) report += Describe(backend, data.test_case, difference, threads);
   }
   return report;
 }

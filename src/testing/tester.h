@@ -57,9 +57,9 @@ std::string CheckBackend(const Backend& backend, const CaseData& data, const Exp
 std::string CompareBits(const CaseData& data, const Results& a, const Results& b);
 
 // The lines of CheckBackend for a difference.
-std::string Describe(const Backend& backend, const Case& test_case, const Difference& difference);
+std::string Describe(const Backend& backend, const Case& test_case, const Difference& difference, int threads = 1);
 
-// "xmsda <mode> <problem and options> --backend <name>"
-std::string ReplayCommand(std::string_view mode, const Backend& backend, const Case& test_case);
+// "xmsda <mode> <problem and options> --backend <name>", with " --threads <n>" when more than one worker ran.
+std::string ReplayCommand(std::string_view mode, const Backend& backend, const Case& test_case, int threads = 1);
 
 }  // namespace xmsda::testing
