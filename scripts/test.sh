@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
 # LONG=1: more fuzzing, and the Python tests marked slow.
-FUZZ_SECONDS=40
+FUZZ_SECONDS=90
 # loadgroup: the tests of one training of the demonstration stay in one process.
 PYTEST=(-n "$JOBS" --dist loadgroup -m "not slow")
 if [ "${LONG:-0}" = 1 ]; then

@@ -1,0 +1,31 @@
+# Runs the driver: cmake -D DRIVER=... -D ARGUMENTS="..." -D EXPECT=success|json|refusal -P driver_test.cmake
+# SPDX-License-Identifier: Apache-2.0
+#
+# success: exit code 0, something on stdout, nothing on stderr. json: also, stdout is JSON whose member FIELD (a path of
+# names and indices) is VALUE. refusal: exit code 2, nothing on stdout, exactly one line on stderr, which matches MESSAGE.
+cmake_minimum_required(VERSION 3.25)
+separate_arguments(arguments UNIX_COMMAND "${ARGUMENTS}")
+execute_process(COMMAND "${DRIVER}" ${arguments} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+set(got "exit code ${code}\nstdout:\n${out}\nstderr:\n${err}")
+if(EXPECT STREQUAL "refusal")
+  if(NOT code STREQUAL "2")
+    message(FATAL_ERROR "expected exit code 2, got ${got}")
+  endif()
+  if(NOT out STREQUAL "" OR NOT err MATCHES "^xmsda: [^\n]+\n$")
+    message(FATAL_ERROR "expected one line on stderr and nothing else, got ${got}")
+  endif()
+  if(NOT err MATCHES "${MESSAGE}")
+    message(FATAL_ERROR "expected a message like \"${MESSAGE}\", got ${got}")
+  endif()
+  return()
+endif()
+if(NOT code STREQUAL "0" OR out STREQUAL "" OR NOT err STREQUAL "")
+  message(FATAL_ERROR "expected exit code 0, output, and no message, got ${got}")
+endif()
+if(EXPECT STREQUAL "json")
+  separate_arguments(field UNIX_COMMAND "${FIELD}")
+  string(JSON value ERROR_VARIABLE error GET "${out}" ${field})
+  if(error OR NOT value STREQUAL "${VALUE}")
+    message(FATAL_ERROR "expected ${FIELD} to be ${VALUE}, got \"${value}\" (${error}), ${got}")
+  endif()
+endif()
