@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,37 @@ inline void CheckAll(const Case& test_case, const Mutation& mutate = {}) {
     if (!backend.supports(test_case.problem).ok()) continue;
     EXPECT_EQ(CheckBackend(backend, data, expected, options), "") << backend.name << (mutate ? ", inputs changed" : "");
   }
+}
+
+// Passes on to another executor and records how many tasks at once it was asked for. Must outlive its executor.
+class RecordingExecutor {
+ public:
+  explicit RecordingExecutor(const Executor& inner) : inner_(inner) {}
+  RecordingExecutor(const RecordingExecutor&) = delete;
+  RecordingExecutor& operator=(const RecordingExecutor&) = delete;
+
+  Executor executor() {
+    Executor executor = inner_;
+    executor.context = this;
+    executor.run = [](void* context, int n, void (*task)(void* arg, int i), void* arg) {
+      auto* self = static_cast<RecordingExecutor*>(context);
+      self->largest_ = std::max(self->largest_, n);
+      self->inner_.run(self->inner_.context, n, task, arg);
+    };
+    return executor;
+  }
+  int largest() const { return largest_; }
+
+ private:
+  Executor inner_;
+  int largest_ = 0;
+};
+
+// True when the backend must spread the problem over workers: by batch entry and head, the CPU also by queries.
+inline bool HasSeveralTasks(const Backend& backend, const Problem& p) {
+  const int64_t pairs = p.batch * p.num_heads;
+  if (pairs * p.num_queries * p.channels * p.SamplesPerQuery() == 0) return false;
+  return pairs > 1 || (backend.name != "reference" && p.num_queries >= 64);
 }
 
 inline constexpr const char* kTypes[] = {"f32", "f64", "bf16", "f16", "bf16_locf32", "f16_locf32"};

@@ -61,6 +61,17 @@ TEST(Conformance, PointsAndLevels) {
   }
 }
 
+// Few heads and levels, many queries: the backward pass cuts the queries into groups and, where these do not fill the
+// workers (seed 1: two, seed 2: three), gives every level its own task; pixels of no level get a gradient of zero.
+TEST(Conformance, GroupsOfQueries) {
+  CheckPatterns("b1_q6200_m1_d32_p4_f32_l8x8,4x4,2x2_s100", {Pattern::kExact, Pattern::kUniform});
+  for (const char* type : {"f32", "f64", "bf16"}) {
+    CheckPatterns(std::string("b1_q6200_m1_d7_p2_l8x8@3,4x4@90,2x2@150_s200_") + type,
+                  {Pattern::kExact, Pattern::kUniform});
+    CheckPatterns(std::string("b1_q6200_m2_d8_p1_l8x8,8x8@0_") + type, {Pattern::kExact, Pattern::kUniform});
+  }
+}
+
 TEST(Conformance, PointsDifferByLevel) {
   for (const char* type : kTypes) {
     CheckPatterns(std::string("b2_q11_m2_d32_p3,6,3_l8x8,4x4,2x2_") + type, {Pattern::kExact, Pattern::kUniform});

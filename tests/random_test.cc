@@ -93,8 +93,12 @@ TEST(Random, EveryBackendWithinBounds) {
       Results one;
       Results many;
       ASSERT_TRUE(RunBackend(backend, data, {}, &one).ok());
-      ASSERT_TRUE(RunBackend(backend, data, {SerialExecutor(2 + static_cast<int>(seed % 7))}, &many).ok());
+      RecordingExecutor recorder(SerialExecutor(2 + static_cast<int>(seed % 7)));
+      ASSERT_TRUE(RunBackend(backend, data, {recorder.executor()}, &many).ok());
       ASSERT_EQ(CompareBits(data, one, many), "") << backend.name;
+      if (HasSeveralTasks(backend, test_case.problem)) {
+        ASSERT_GT(recorder.largest(), 1) << backend.name;
+      }
     }
   }
   std::printf("%llu random problems\n", static_cast<unsigned long long>(count));

@@ -17,8 +17,12 @@ namespace xmsda::testing {
 namespace {
 
 constexpr const char* kProblems[] = {
-    "b1_q40_m2_d32_p4_l16x16,8x8", "b1_q1300_m1_d8_p3_l16x16,8x8,1x1",      "b2_q700_m3_d16_p2_bf16_locf32_l9x9,4x4",
-    "b1_q9000_m1_d4_p4_l20x20",    "b1_q500_m2_d16_p2_l9x9,9x9@0_discrete",
+    "b1_q40_m2_d32_p4_l16x16,8x8",
+    "b1_q1300_m1_d8_p3_l16x16,8x8,1x1",
+    "b2_q700_m3_d16_p2_bf16_locf32_l9x9,4x4",
+    "b1_q9000_m1_d4_p4_l20x20",
+    "b1_q500_m2_d16_p2_l9x9,9x9@0_discrete",
+    "b1_q6200_m1_d8_p2_l8x8@3,4x4@90,2x2@150_s200",  // groups of queries, a task per level, pixels of no level
 };
 
 void ExpectSameBits(const Backend& backend, const Case& test_case, const Executor& executor) {
@@ -27,8 +31,12 @@ void ExpectSameBits(const Backend& backend, const Case& test_case, const Executo
   Results serial;
   Results parallel;
   ASSERT_TRUE(RunBackend(backend, data, {}, &serial).ok());
-  ASSERT_TRUE(RunBackend(backend, data, {executor}, &parallel).ok());
+  RecordingExecutor recorder(executor);
+  ASSERT_TRUE(RunBackend(backend, data, {recorder.executor()}, &parallel).ok());
   EXPECT_EQ(CompareBits(data, serial, parallel), "");
+  if (HasSeveralTasks(backend, test_case.problem)) {
+    EXPECT_GT(recorder.largest(), 1);
+  }
 }
 
 TEST(Threads, SameBitsAsSerial) {
