@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +30,7 @@ from transformers_check import (
 from xmsda import ops
 from xmsda.integrations import transformers as integration
 
-
-@pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    counter = Counter()
-    monkeypatch.setattr(integration, "ms_deform_attn", counter)
-    return counter
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """The models are too small for two threads: beside other work they wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def unpatched() -> Iterator[None]:
-    """No test starts or ends with a patch in effect."""
-    assert integration.patched_modules() == {}
-    yield
-    integration.unpatch()
+pytestmark = pytest.mark.usefixtures("one_thread", "unpatched")
 
 
 def test_evaluation_then_training() -> None:

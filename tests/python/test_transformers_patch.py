@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -24,29 +24,7 @@ from torch import Tensor, nn
 from transformers_check import LEVELS, Counter, assert_same, deformable_detr_class, module_call, patch, run
 from xmsda.integrations import transformers as integration
 
-
-@pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    counter = Counter()
-    monkeypatch.setattr(integration, "ms_deform_attn", counter)
-    return counter
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """The models are too small for two threads: beside other work they wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def unpatched() -> Iterator[None]:
-    """No test starts or ends with a patch in effect."""
-    assert integration.patched_modules() == {}
-    yield
-    integration.unpatch()
+pytestmark = pytest.mark.usefixtures("one_thread", "unpatched")
 
 
 def _attributes() -> list[Any]:
