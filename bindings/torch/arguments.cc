@@ -142,7 +142,8 @@ void ReadLevels(const TensorArguments& arguments, Problem* problem) {
   }
 }
 
-// The CPU backend's limit on samples of one query and head. Checked here, because there it names no argument of Python's.
+// The CPU backend's limit on samples of one query and head. Checked here, because there it names no argument of
+// Python's.
 constexpr int64_t kMaxSamples = 65535;
 
 // Fills in the points of the levels and returns the shape that sampling_locations must have.

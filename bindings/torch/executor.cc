@@ -52,7 +52,8 @@ void RunOnNewThreads(void* /*context*/, int n, void (*task)(void* arg, int i), v
 double Operations(const Problem& problem, Pass pass) {
   const double row = static_cast<double>(problem.batch) * static_cast<double>(problem.num_heads) *
                      static_cast<double>(problem.channels);
-  const double samples = row * static_cast<double>(problem.num_queries) * static_cast<double>(problem.SamplesPerQuery());
+  const double samples =
+      row * static_cast<double>(problem.num_queries) * static_cast<double>(problem.SamplesPerQuery());
   return 4.0 * samples + (pass == Pass::kBackward ? row * static_cast<double>(problem.value_size) : 0.0);
 }
 
