@@ -4,6 +4,7 @@
 
 #include <torch/csrc/stable/ops.h>
 
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -216,6 +217,9 @@ void ReadValue(const Tensor& value, Call* call) {
   }
   problem.batch = value.size(0);
   problem.value_size = value.size(1);
+  if (problem.value_size > std::numeric_limits<int32_t>::max()) {
+    FailArgument("value", "[B, S, M, D] with S below 2^31", ShapeText(value));
+  }
   problem.num_heads = value.size(2);
   problem.channels = value.size(3);
   call->inputs.value = value.const_data_ptr();

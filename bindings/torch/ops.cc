@@ -50,6 +50,7 @@ Tensor RunForward(const TensorArguments& arguments, const Choice& choice) {
   last = {};  // an empty call runs no target's code and writes nothing
   const Call call = ReadArguments(arguments);
   const Problem& problem = call.problem;
+  Check(Validate(problem));  // before memory of such sizes is asked for
   const Executor executor = TorchExecutor(problem, Pass::kForward);
   Tensor output =
       EmptyDense({problem.batch, problem.num_queries, problem.num_heads * problem.channels}, arguments.value);
@@ -69,6 +70,7 @@ std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments,
   last = {};
   const Call call = ReadArguments(arguments);
   const Problem& problem = call.problem;
+  Check(Validate(problem));  // before memory of such sizes is asked for
   const Tensor grad_output = ReadGradOutput(grad_output_argument, problem);
   const Executor executor = TorchExecutor(problem, Pass::kBackward);
   Tensor grad_value = EmptyPreserve(arguments.value);

@@ -223,6 +223,18 @@ def test_side_beyond_the_limit(target: str) -> None:
     assert output.item() == 0.25
 
 
+@pytest.mark.parametrize("with_grad", [False, True], ids=["no grad", "grad"])
+def test_sizes_beyond_the_limits(with_grad: bool) -> None:
+    samples = torch.full((1, 1, 1, 1, 1, 2), 0.5)
+    value = torch.ones(1, 1, 1, 1, requires_grad=with_grad)
+    with pytest.raises(ValueError, match=r"^value: expected .* S below 2\^31, got \[1, 2147483648, 1, 1\]$"):
+        ms_deform_attn(value.expand(1, 2**31, 1, 1), [(1, 1)], None, samples, samples[..., 0])
+    # 2^61 heads of one number each, all of them the same: more bytes than 64 bits count.
+    many = (value.expand(1, 1, 2**61, 1), samples.expand(1, 1, 2**61, 1, 1, 2))
+    with pytest.raises(ValueError, match="^[a-z_, ]+: expected .*, got "):
+        ms_deform_attn(many[0], [(1, 1)], None, many[1], many[1][..., 0])
+
+
 def test_more_samples_than_the_limit() -> None:
     points = 2**16 - 1
     locations, weights = torch.full((1, 1, 1, 1, points, 2), 0.5), torch.full((1, 1, 1, 1, points), 1 / points)
