@@ -165,7 +165,7 @@ TEST(ProblemValidate, NamesTheField) {
       {"overflowing points", [](Problem* p) { p->levels[0].points = kMax; },
        "levels[1].points: expected a sum over the levels below 2^63, got 2"},
       {"overflowing arrays", [](Problem* p) { p->num_queries = kMax; },
-       "problem: expected arrays of fewer than 2^60 elements, a size of 0 counted as 1, got batch 1, num_queries "
+       "problem: expected arrays of fewer than 2^47 elements, a size of 0 counted as 1, got batch 1, num_queries "
        "9223372036854775807, num_heads 3, channels 4, samples per query 4"},
       {"value type", [](Problem* p) { p->value_dtype = static_cast<DType>(9); },
        "value_dtype: expected f32, f64, bf16 or f16, got 9"},
@@ -199,16 +199,16 @@ TEST(ProblemValidate, ZeroSizesAreValid) {
 TEST(ProblemValidate, ZeroSizesDoNotHideOverflow) {
   for (const char* text :
        {"b0_m4294967296_d4294967296_l1x1", "q0_m4294967296_d4294967296_l1x1", "b0_q9223372036854775807_m2_l1x1",
-        "m0_d4294967296_q4294967296_l1x1", "b0_q4294967296_m4294967296_l1x1_p2"}) {
+        "m0_d4294967296_q4294967296_l1x1", "b0_q4294967296_m4294967296_l1x1_p2", "b0_m2097152_d67108864_l1x1"}) {
     Problem problem;
     const Status status = ParseProblem(text, &problem);
-    EXPECT_TRUE(status.message().starts_with("problem: expected arrays of fewer than 2^60 elements"))
+    EXPECT_TRUE(status.message().starts_with("problem: expected arrays of fewer than 2^47 elements"))
         << text << ": " << status.message();
   }
   Problem largest;
-  const Status status = ParseProblem("b0_q0_m2147483648_d134217728_l1x1", &largest);  // 2^59 elements
+  const Status status = ParseProblem("b0_q0_m1048576_d67108864_l1x1", &largest);  // 2^46 elements
   ASSERT_TRUE(status.ok()) << status.message();
-  EXPECT_EQ(DenseStrides(largest).batch, int64_t{1} << 58);
+  EXPECT_EQ(DenseStrides(largest).batch, int64_t{1} << 46);
 }
 
 TEST(Workloads, AllParse) {

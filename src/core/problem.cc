@@ -14,15 +14,17 @@ Status Expected(const std::string& name, const char* what, int64_t got) {
   return Status::InvalidArgument(name + ": expected " + what + ", got " + std::to_string(got));
 }
 
-// The product of non-negative sizes times 8 bytes must be an int64, so that no byte offset overflows. A zero counts as
-// one: strides and workspaces are products of some of the sizes only.
-bool BytesFit(std::initializer_list<int64_t> sizes) {
-  int64_t bytes = 8;
+// More elements fit into no address space of today, and products of fewer leave room in an int64 for 8 bytes each, for
+// rows padded to whole vectors and for a workspace of each of 1000 workers. A zero counts as one: strides and
+// workspaces are products of some of the sizes only.
+bool ElementsFit(std::initializer_list<int64_t> sizes) {
+  constexpr int64_t kMaxElements = int64_t{1} << 47;
+  int64_t elements = 1;
   bool fits = true;
   for (const int64_t size : sizes) {
-    fits = fits && !__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes);
+    fits = fits && !__builtin_mul_overflow(elements, std::max<int64_t>(size, 1), &elements);
   }
-  return fits;
+  return fits && elements < kMaxElements;
 }
 
 Status ValidateLevel(const Problem& problem, size_t index) {
@@ -119,11 +121,11 @@ Status Validate(const Problem& problem) {
                       problem.levels[i].points);
     }
   }
-  if (!BytesFit({problem.batch, problem.value_size, problem.num_heads, problem.channels}) ||
-      !BytesFit({problem.batch, problem.num_queries, problem.num_heads, problem.channels}) ||
-      !BytesFit({problem.batch, problem.num_queries, problem.num_heads, samples, 2})) {
+  if (!ElementsFit({problem.batch, problem.value_size, problem.num_heads, problem.channels}) ||
+      !ElementsFit({problem.batch, problem.num_queries, problem.num_heads, problem.channels}) ||
+      !ElementsFit({problem.batch, problem.num_queries, problem.num_heads, samples, 2})) {
     return Status::InvalidArgument(
-        "problem: expected arrays of fewer than 2^60 elements, a size of 0 counted as 1, got batch " +
+        "problem: expected arrays of fewer than 2^47 elements, a size of 0 counted as 1, got batch " +
         std::to_string(problem.batch) + ", num_queries " + std::to_string(problem.num_queries) + ", num_heads " +
         std::to_string(problem.num_heads) + ", channels " + std::to_string(problem.channels) + ", samples per query " +
         std::to_string(samples));
