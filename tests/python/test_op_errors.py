@@ -231,7 +231,7 @@ def test_sizes_beyond_the_limits(with_grad: bool) -> None:
         ms_deform_attn(value.expand(1, 2**31, 1, 1), [(1, 1)], None, samples, samples[..., 0])
     # 2^61 heads of one number each, all of them the same: more bytes than 64 bits count.
     many = (value.expand(1, 1, 2**61, 1), samples.expand(1, 1, 2**61, 1, 1, 2))
-    with pytest.raises(ValueError, match="^[a-z_, ]+: expected .*, got "):
+    with pytest.raises(ValueError, match=r"^[a-z_, ]+: expected .*, got "):
         ms_deform_attn(many[0], [(1, 1)], None, many[1], many[1][..., 0])
 
 
