@@ -148,8 +148,9 @@ def _row_inputs(workload: Workload, samplings: list[str]) -> dict[str, Inputs]:
     return {sampling: make_inputs(workload, sampling) for sampling in samplings}
 
 
-def measure(console: Console, settings: Settings) -> Run:
-    """Measure all cells, the rates of the machine between them, and memory in the end."""
+def measure(console: Console, settings: Settings, partial: Path) -> Run:
+    """Measure all cells, the rates of the machine between them, and memory in the end; `partial` keeps what is done."""
+    partial.parent.mkdir(parents=True, exist_ok=True)
     run = Run(machine=machine.describe())
     program: Path | None = None
     try:
@@ -168,6 +169,7 @@ def measure(console: Console, settings: Settings) -> Run:
                 plan = clock.plan(workload, sampling, threads, warmed_up, settings.quick)
                 entries = measure_cell(workload, sampling, threads, inputs[sampling], settings.impls, plan)
                 run.entries += entries
+                run.save(partial)
                 done += 1
                 head = f"[{done}/{total}] {workload.name} {sampling}, {threads} thread{'s' if threads > 1 else ''}"
                 console.print(f"{head}: {_cell_line(run, entries)} ({clock.text()})", highlight=False)
@@ -230,7 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    run = (loaded or measure(console, settings)).rounded()
+    run = (loaded or measure(console, settings, arguments.output / "cpu-partial.json")).rounded()
     report.print_report(console, run)
     files = _write(run, arguments.output, "cpu")
     if arguments.publish:
