@@ -20,28 +20,48 @@ using torch::stable::Tensor;
 
 constexpr int64_t kMaxAxes = 8;
 
-// Asks for huge pages behind memory that is about to be written whole. First touching 22 MB (an encoder's output) costs
-// 11 ms in pages of 4 kB and 1.1 ms in pages of 2 MB, beside 16 ms for computing it. Memory that the allocator had in
-// use before is not touched for the first time: the call then costs 1 us and changes nothing.
-void PreferHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t size) {
+// Memory that is about to be written whole. First touching 22 MB (an encoder's output) costs 11 ms in pages of 4 kB and
+// 1.1 ms in pages of 2 MB, beside 12 ms for computing it; so huge pages are asked for. Two workers that touch the same
+// page at the same time both clear one; so each first touches pages of its own. Memory that the allocator had in use
+// before is there already: these calls then cost a few us and change nothing. They are hints: a kernel that refuses
+// them does no harm.
+void PrepareMemory([[maybe_unused]] void* data, [[maybe_unused]] size_t size,
+                   [[maybe_unused]] const Executor& executor) {
 #ifdef __linux__
   constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
   constexpr size_t kWorthwhile = size_t{4} << 20;
   if (size < kWorthwhile) return;
   // Whole pages inside the memory only: what surrounds it is someone else's.
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + size) / kHugePage * kHugePage;
-  // It is a hint: a kernel without huge pages refuses it, which does no harm.
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  struct Pages {
+    uintptr_t begin, count;
+    int workers;
+  } pages;
+  pages.begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) / kHugePage * kHugePage;
+  pages.count = (reinterpret_cast<uintptr_t>(data) + size - pages.begin) / kHugePage;
+  pages.workers = executor.num_workers;
+  if (pages.count == 0) return;
+  madvise(reinterpret_cast<void*>(pages.begin), pages.count * kHugePage, MADV_HUGEPAGE);
+  if (executor.num_workers == 1) return;
+  executor.run(
+      executor.context, executor.num_workers,
+      [](void* arg, int worker) {
+        const auto& p = *static_cast<const Pages*>(arg);
+        const uintptr_t first = p.count * static_cast<uintptr_t>(worker) / static_cast<uintptr_t>(p.workers);
+        const uintptr_t end = p.count * static_cast<uintptr_t>(worker + 1) / static_cast<uintptr_t>(p.workers);
+        if (first == end) return;
+        constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; older headers lack the name
+        madvise(reinterpret_cast<void*>(p.begin + first * kHugePage), (end - first) * kHugePage, kPopulateWrite);
+      },
+      &pages);
 #endif
 }
 
-Tensor WithHugePages(Tensor tensor) {
-  PreferHugePages(tensor.mutable_data_ptr(), static_cast<size_t>(tensor.numel()) * tensor.element_size());
+Tensor Prepared(Tensor tensor, const Executor& executor) {
+  PrepareMemory(tensor.mutable_data_ptr(), static_cast<size_t>(tensor.numel()) * tensor.element_size(), executor);
   return tensor;
 }
 
-Tensor EmptyOfShape(const int64_t* shape, int64_t num_axes, const Tensor& like) {
+Tensor EmptyOfShape(const int64_t* shape, int64_t num_axes, const Tensor& like, const Executor& executor) {
   std::array<int64_t, kMaxAxes> strides;
   int64_t stride = 1;
   for (int64_t axis = num_axes - 1; axis >= 0; --axis) {
@@ -53,28 +73,30 @@ Tensor EmptyOfShape(const int64_t* shape, int64_t num_axes, const Tensor& like) 
   AtenTensorHandle handle = nullptr;
   TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(num_axes, shape, strides.data(), dtype, aoti_torch_device_type_cpu(),
                                                   /*device_index=*/0, &handle));
-  return WithHugePages(Tensor(handle));
+  return Prepared(Tensor(handle), executor);
 }
 
 }  // namespace
 
-Tensor EmptyDense(std::initializer_list<int64_t> shape, const Tensor& like) {
-  return EmptyOfShape(shape.begin(), static_cast<int64_t>(shape.size()), like);
+Tensor EmptyDense(std::initializer_list<int64_t> shape, const Tensor& like, const Executor& executor) {
+  return EmptyOfShape(shape.begin(), static_cast<int64_t>(shape.size()), like, executor);
 }
 
-Tensor EmptyDenseLike(const Tensor& like) { return EmptyOfShape(like.sizes().data(), like.dim(), like); }
-
-Tensor EmptyPreserve(const Tensor& like) {
-  return like.is_contiguous() ? EmptyDenseLike(like) : WithHugePages(torch::stable::empty_like(like));
+Tensor EmptyDenseLike(const Tensor& like, const Executor& executor) {
+  return EmptyOfShape(like.sizes().data(), like.dim(), like, executor);
 }
 
-Scratch::Scratch(size_t size) : data_(inline_), size_(size) {
+Tensor EmptyPreserve(const Tensor& like, const Executor& executor) {
+  return like.is_contiguous() ? EmptyDenseLike(like, executor) : Prepared(torch::stable::empty_like(like), executor);
+}
+
+Scratch::Scratch(size_t size, const Executor& executor) : data_(inline_), size_(size) {
   if (size <= kInlineSize) return;
   constexpr size_t kAlignment = 64;
   heap_.reset(std::aligned_alloc(kAlignment, (size + kAlignment - 1) / kAlignment * kAlignment));
   if (heap_ == nullptr) throw std::bad_alloc();
   data_ = heap_.get();
-  PreferHugePages(data_, size);
+  PrepareMemory(data_, size, executor);
 }
 
 }  // namespace xmsda::torch_binding

@@ -13,17 +13,18 @@
 
 namespace xmsda::torch_binding {
 
-// A fresh, uninitialised, dense tensor on the CPU of like's dtype.
-torch::stable::Tensor EmptyDense(std::initializer_list<int64_t> shape, const torch::stable::Tensor& like);
+// A fresh, uninitialised, dense tensor on the CPU of like's dtype. The executor's workers touch large ones first.
+torch::stable::Tensor EmptyDense(std::initializer_list<int64_t> shape, const torch::stable::Tensor& like,
+                                 const Executor& executor);
 // The same with like's shape too.
-torch::stable::Tensor EmptyDenseLike(const torch::stable::Tensor& like);
+torch::stable::Tensor EmptyDenseLike(const torch::stable::Tensor& like, const Executor& executor);
 // With like's shape and order of axes: a permuted view gets a gradient of the same layout.
-torch::stable::Tensor EmptyPreserve(const torch::stable::Tensor& like);
+torch::stable::Tensor EmptyPreserve(const torch::stable::Tensor& like, const Executor& executor);
 
 // Scratch for one call, aligned to 64 bytes.
 class Scratch {
  public:
-  explicit Scratch(size_t size);
+  Scratch(size_t size, const Executor& executor);
   Workspace Get() const { return {.data = data_, .size = size_}; }
 
  private:

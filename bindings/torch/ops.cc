@@ -53,13 +53,14 @@ Tensor RunForward(const TensorArguments& arguments, const Choice& choice) {
   Check(Validate(problem));  // before memory of such sizes is asked for
   const Executor executor = TorchExecutor(problem, Pass::kForward);
   Tensor output =
-      EmptyDense({problem.batch, problem.num_queries, problem.num_heads * problem.channels}, arguments.value);
+      EmptyDense({problem.batch, problem.num_queries, problem.num_heads * problem.channels}, arguments.value, executor);
   if (choice.reference) {
     Check(ReferenceForward(problem, call.inputs, output.mutable_data_ptr(), executor));
     last = choice;
     return output;
   }
-  const Scratch scratch(ForwardWorkspaceSize(problem, call.inputs.value_strides, executor.num_workers, choice.target));
+  const Scratch scratch(ForwardWorkspaceSize(problem, call.inputs.value_strides, executor.num_workers, choice.target),
+                        executor);
   Check(Forward(problem, call.inputs, output.mutable_data_ptr(), scratch.Get(), executor,
                 {.target = choice.target, .ran_target = &last.target}));
   return output;
@@ -73,9 +74,9 @@ std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments,
   Check(Validate(problem));  // before memory of such sizes is asked for
   const Tensor grad_output = ReadGradOutput(grad_output_argument, problem);
   const Executor executor = TorchExecutor(problem, Pass::kBackward);
-  Tensor grad_value = EmptyPreserve(arguments.value);
-  Tensor grad_locations = EmptyDenseLike(arguments.sampling_locations);
-  Tensor grad_weights = EmptyDenseLike(arguments.attention_weights);
+  Tensor grad_value = EmptyPreserve(arguments.value, executor);
+  Tensor grad_locations = EmptyDenseLike(arguments.sampling_locations, executor);
+  Tensor grad_weights = EmptyDenseLike(arguments.attention_weights, executor);
   const Gradients gradients{.value = grad_value.mutable_data_ptr(),
                             .locations = grad_locations.mutable_data_ptr(),
                             .weights = grad_weights.mutable_data_ptr(),
@@ -89,7 +90,8 @@ std::tuple<Tensor, Tensor, Tensor> RunBackward(const TensorArguments& arguments,
     return {grad_value, grad_locations, grad_weights};
   }
   const Scratch scratch(BackwardWorkspaceSize(problem, call.inputs.value_strides, gradients.value_strides,
-                                              executor.num_workers, choice.target));
+                                              executor.num_workers, choice.target),
+                        executor);
   Check(Backward(problem, call.inputs, grad_output.const_data_ptr(), gradients, scratch.Get(), executor,
                  {.target = choice.target, .ran_target = &last.target}));
   return {grad_value, grad_locations, grad_weights};

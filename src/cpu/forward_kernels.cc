@@ -133,7 +133,8 @@ HWY_INLINE void ListCorners(D d, const LC& levels, bool discrete, const QuerySam
   }
 }
 
-// The corners of a run of samples, four by four: 4 * i + c is corner c of sample i, pixel -1 where it is outside.
+// The corners of a run of samples, four by four: 4 * i + c is corner c of sample i; outside its level it has pixel -1
+// and weight 0.
 template <class D, class LC, class Real = hn::TFromD<D>>
 HWY_INLINE void ListRun(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples, size_t count,
                         IndexOf<Real>* HWY_RESTRICT pixels, Real* HWY_RESTRICT weights) {
@@ -145,7 +146,7 @@ HWY_INLINE void ListRun(D d, const LC& levels, bool discrete, const QuerySamples
   for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     ForCorners(d, levels, discrete, samples, i, [&](size_t c, auto pixel, auto weight, auto valid, bool) HWY_ATTR {
       hn::Store(hn::IfThenElse(hn::RebindMask(di, valid), pixel, outside), di, pixel_of[c]);
-      hn::Store(weight, d, weight_of[c]);
+      hn::Store(hn::IfThenElseZero(valid, weight), d, weight_of[c]);
     });
     hn::StoreInterleaved4(hn::Load(di, pixel_of[0]), hn::Load(di, pixel_of[1]), hn::Load(di, pixel_of[2]),
                           hn::Load(di, pixel_of[3]), di, pixels + 4 * i);
@@ -154,34 +155,17 @@ HWY_INLINE void ListRun(D d, const LC& levels, bool discrete, const QuerySamples
   }
 }
 
-// Of `count` corners as ListRun leaves them, those inside: in place when all are, else copied to `to`.
-template <class D, class Real = hn::TFromD<D>>
-HWY_INLINE Corners<Real> KeepInside(D d, IndexOf<Real>* HWY_RESTRICT pixels, Real* HWY_RESTRICT weights, size_t count,
-                                    const Corners<Real>& to) {
-  const hn::RebindToSigned<D> di;
-  const auto outside = hn::Set(di, IndexOf<Real>(-1));
-  const size_t lanes = hn::Lanes(d);
-  bool all = true;
-  for (size_t i = 0; i < count; i += lanes) {
-    const auto is_outside = hn::Not(hn::Gt(hn::LoadU(di, pixels + i), outside));
-    all &= hn::AllFalse(di, hn::And(is_outside, hn::FirstN(di, HWY_MIN(lanes, count - i))));
-  }
-  if (all) return {pixels, weights, count};
-  Corners<Real> kept = to;
-  kept.count = 0;
-  for (size_t i = 0; i < count; i += lanes) {
-    const auto pixel = hn::LoadU(di, pixels + i);
-    const auto valid = hn::And(hn::RebindMask(d, hn::Gt(pixel, outside)), hn::FirstN(d, HWY_MIN(lanes, count - i)));
-    AppendValid(d, pixel, hn::LoadU(d, weights + i), valid, kept);
-  }
-  return kept;
-}
-
 // ---- Stage 2
+
+// The row of a corner outside its level, where the list keeps those.
+HWY_ALIGN constexpr uint8_t kZeroRow[4 * HWY_MAX_BYTES] = {};
+
+// Whether a list has only corners inside their levels or, with pixel -1, others too.
+enum class Listed { kInside, kAll };
 
 // out = sum over corners of weight * row, for kVectors vectors of channels from `base` on. Accumulator k belongs to
 // corner k / kVectors of the 8 / kVectors that an iteration takes, and to vector k % kVectors.
-template <class Row, int kVectors, class Real = typename Row::Real>
+template <class Row, Listed kListed, int kVectors, class Real = typename Row::Real>
 HWY_INLINE void AccumulateRows(const uint8_t* HWY_RESTRICT base, int64_t stride, const Corners<Real>& corners,
                                uint8_t* HWY_RESTRICT out) {
   using D = hn::ScalableTag<Real>;
@@ -190,7 +174,17 @@ HWY_INLINE void AccumulateRows(const uint8_t* HWY_RESTRICT base, int64_t stride,
   const IndexOf<Real>* HWY_RESTRICT pixel = corners.pixel;
   const Real* HWY_RESTRICT weight = corners.weight;
   auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-  const auto row = [&](size_t i) HWY_ATTR { return base + static_cast<int64_t>(pixel[i]) * stride; };
+  // By masks, because g++ makes branches of a conditional, and which corners are outside nobody can predict.
+  const auto address = reinterpret_cast<uintptr_t>(base);
+  const uintptr_t to_zeros = reinterpret_cast<uintptr_t>(kZeroRow) - address;
+  const auto row = [&](size_t i) HWY_ATTR {
+    uintptr_t offset = static_cast<uintptr_t>(static_cast<int64_t>(pixel[i]) * stride);
+    if constexpr (kListed == Listed::kAll) {
+      const auto outside = static_cast<uintptr_t>(static_cast<int64_t>(pixel[i]) >> 63);  // all bits or none
+      offset = (offset & ~outside) | (to_zeros & outside);
+    }
+    return reinterpret_cast<const uint8_t*>(address + offset);
+  };
   const auto add = [&](size_t i, size_t k, auto acc) HWY_ATTR {
     const size_t corner = i + k / size_t{kVectors};
     return hn::MulAdd(hn::Set(d, weight[corner]), Row::Load(d, row(corner), k % size_t{kVectors}), acc);
@@ -237,24 +231,25 @@ HWY_INLINE void AccumulateRows(const uint8_t* HWY_RESTRICT base, int64_t stride,
 }
 
 // One tile of channels; a tile that reaches past the row's end goes through a buffer.
-template <class Row, int kVectors>
+template <class Row, Listed kListed, int kVectors>
 HWY_INLINE void AccumulateTile(const uint8_t* base, int64_t stride, const Corners<typename Row::Real>& corners,
                                size_t tile_bytes, size_t bytes_left, uint8_t* out) {
-  if (HWY_LIKELY(tile_bytes <= bytes_left)) return AccumulateRows<Row, kVectors>(base, stride, corners, out);
+  if (HWY_LIKELY(tile_bytes <= bytes_left)) return AccumulateRows<Row, kListed, kVectors>(base, stride, corners, out);
   HWY_ALIGN uint8_t buffer[size_t{kVectors} * HWY_MAX_BYTES];
-  AccumulateRows<Row, kVectors>(base, stride, corners, buffer);
+  AccumulateRows<Row, kListed, kVectors>(base, stride, corners, buffer);
   std::memcpy(out, buffer, bytes_left);
 }
 
 // All channels of one query and head; `vector_bytes` are the bytes of storage that fill a vector of Real.
-template <class Row>
+template <class Row, Listed kListed>
 HWY_INLINE void AccumulateChannels(const uint8_t* base, int64_t stride, const Corners<typename Row::Real>& corners,
                                    size_t vectors, size_t vector_bytes, size_t row_bytes, uint8_t* out) {
   size_t j = 0;
   const auto tile = [&](auto width) HWY_ATTR {
     constexpr int kVectors = decltype(width)::value;
     const size_t at = j * vector_bytes;
-    AccumulateTile<Row, kVectors>(base + at, stride, corners, kVectors * vector_bytes, row_bytes - at, out + at);
+    AccumulateTile<Row, kListed, kVectors>(base + at, stride, corners, kVectors * vector_bytes, row_bytes - at,
+                                           out + at);
     j += kVectors;
   };
   while (j + 4 <= vectors) tile(std::integral_constant<int, 4>());
@@ -299,10 +294,58 @@ struct RowSums {
         vector_bytes(lanes * element_size),
         row_bytes(static_cast<size_t>(t.channels) * element_size) {}
 
+  template <Listed kListed>
   HWY_INLINE void Write(int64_t query, int64_t head, const Corners<Real>& corners) const {
     const uint8_t* base = task.value.data + head * task.value.head_stride;
     uint8_t* out = task.output + query * task.output_query_stride + head * task.output_head_stride;
-    AccumulateChannels<Row>(base, task.value.pixel_stride, corners, vectors, vector_bytes, row_bytes, out);
+    AccumulateChannels<Row, kListed>(base, task.value.pixel_stride, corners, vectors, vector_bytes, row_bytes, out);
+  }
+
+  // A run's rows; `corners` are those of its first item, those of the others follow.
+  HWY_INLINE void WriteRun(const SampleRun& run, Corners<Real> corners) const {
+    const bool full = row_bytes == vectors * vector_bytes;
+    for (int64_t i = 0; i < run.size; ++i) {
+      const auto write = [&](auto listed) HWY_ATTR {
+        constexpr Listed kListed = decltype(listed)::value;
+        // Few corners a row make what is around their sum count: shortcuts for rows of one or two whole vectors.
+        if (full && vectors == 1) {
+          WriteVectors<kListed, 1>(run.query[i], run.head[i], corners);
+        } else if (full && vectors == 2) {
+          WriteVectors<kListed, 2>(run.query[i], run.head[i], corners);
+        } else {
+          Write<kListed>(run.query[i], run.head[i], corners);
+        }
+      };
+      // Most items have no corner outside, and then each corner costs half the instructions.
+      if (AllInside(corners)) {
+        write(std::integral_constant<Listed, Listed::kInside>());
+      } else {
+        write(std::integral_constant<Listed, Listed::kAll>());
+      }
+      corners.pixel += corners.count;
+      corners.weight += corners.count;
+    }
+  }
+
+ private:
+  HWY_INLINE static bool AllInside(const Corners<Real>& corners) {
+    const hn::RebindToSigned<hn::ScalableTag<Real>> di;
+    const size_t lanes = hn::Lanes(di);
+    auto any_sign = hn::Zero(di);
+    size_t i = 0;
+    for (; i + lanes <= corners.count; i += lanes) any_sign = hn::Or(any_sign, hn::LoadU(di, corners.pixel + i));
+    if (i < corners.count)
+      any_sign = hn::Or(any_sign, hn::MaskedLoad(hn::FirstN(di, corners.count - i), di, corners.pixel + i));
+    return hn::AllFalse(di, hn::Lt(any_sign, hn::Zero(di)));
+  }
+
+  template <Listed kListed, int kVectors>
+  HWY_INLINE void WriteVectors(int64_t query, int64_t head, const Corners<Real>& corners) const {
+    if constexpr (kVectors % Row::kVectorsPerUnit == 0) {
+      const uint8_t* base = task.value.data + head * task.value.head_stride;
+      uint8_t* out = task.output + query * task.output_query_stride + head * task.output_head_stride;
+      AccumulateRows<Row, kListed, kVectors>(base, task.value.pixel_stride, corners, out);
+    }
   }
 };
 
@@ -330,7 +373,7 @@ void ForwardBlocks(const ForwardTask& t, const LC& levels, size_t element_size) 
         const auto samples = ReadSamples<Real>(t.samples, QueryAt(t, block + k), head, levels.count, lanes, copy);
         ListCorners(d, levels, discrete, samples, corners[k]);
       }
-      for (int64_t k = 0; k < n; ++k) sums.Write(QueryAt(t, block + k), head, corners[k]);
+      for (int64_t k = 0; k < n; ++k) sums.template Write<Listed::kInside>(QueryAt(t, block + k), head, corners[k]);
     }
   }
 }
@@ -348,10 +391,7 @@ void ForwardRuns(const ForwardTask& t, const LC& levels, size_t element_size) {
   auto* scratch = static_cast<uint8_t*>(t.scratch);
   auto* pixels = reinterpret_cast<IndexOf<Real>*>(scratch);
   auto* weights = reinterpret_cast<Real*>(scratch + list);
-  scratch += 2 * list;
-  const size_t item_list = ListBytes<Real>(static_cast<size_t>(levels.padded));
-  const Corners<Real> kept{reinterpret_cast<IndexOf<Real>*>(scratch), reinterpret_cast<Real*>(scratch + item_list), 0};
-  Real* copy = reinterpret_cast<Real*>(scratch + 2 * item_list);
+  Real* copy = reinterpret_cast<Real*>(scratch + 2 * list);
 
   const int64_t heads = t.head_end - t.head_begin;
   const int64_t heads_per_run = HWY_MIN(heads, kRunItems);
@@ -364,10 +404,7 @@ void ForwardRuns(const ForwardTask& t, const LC& levels, size_t element_size) {
       }
       const auto samples = ReadRun<Real>(t.samples, run, levels.count, lanes, copy);
       ListRun(d, levels, discrete, samples, static_cast<size_t>(run.size) * count, pixels, weights);
-      for (int64_t i = 0; i < run.size; ++i) {
-        const size_t at = 4 * count * static_cast<size_t>(i);
-        sums.Write(run.query[i], run.head[i], KeepInside(d, pixels + at, weights + at, 4 * count, kept));
-      }
+      sums.WriteRun(run, {pixels, weights, 4 * count});
     }
   }
 }
