@@ -207,7 +207,8 @@ def _write(run: Run, folder: Path, stem: str) -> list[Path]:
         del pictures[1]
     json_file, page = folder / f"{stem}.json", folder / f"{stem}.md"
     run.save(json_file)
-    page.write_text(report.markdown_report(run, pictures))
+    notes = folder / f"{stem}-notes.md"
+    page.write_text(report.markdown_report(run, pictures, notes.read_text() if notes.exists() else ""))
     return [page, json_file, *pictures]
 
 

@@ -1,9 +1,9 @@
 """The implementations under test: what each is called, which rows it can do, and how it is called.
 
+SPDX-License-Identifier: Apache-2.0
+
 Every torch implementation is a function of (value, locations, weights) that autograd differentiates; the runtimes are
 forward only. Layout changes that an implementation needs are inside of what is timed.
-
-SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The machine: its name, the rates that it reaches, and the time below which no call can be.
 
+SPDX-License-Identifier: Apache-2.0
+
 What counts, per sample of one query and head (D channels of E bytes in value, V lanes and 4 V bytes in a vector):
 
 - Loads from the first level cache: 4 rows of value (1 when discrete), each of ceil(D E / 4V) vectors, and one broadcast
@@ -14,8 +16,6 @@ What counts, per sample of one query and head (D channels of E bytes in value, V
 The bound is the longest of the three, at the rates that `xmsda_bounds` measures on the same number of threads. Index
 arithmetic, and rows that come again from farther away than the first level, are not in it. `l2_ms` tells how long the
 rows would take if all of them came from the second level: no bound, but where uniform sampling is headed.
-
-SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
@@ -99,7 +99,17 @@ def describe() -> dict[str, Any]:
         "caches": _caches(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "versions": versions,
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    """The commit that the tree stands at, with "-dirty" when files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown commit"
 
 
 def _caches() -> dict[str, str]:

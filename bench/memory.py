@@ -1,11 +1,11 @@
 """Peak memory of one implementation beside inputs and outputs; each is measured in a process of its own.
 
+SPDX-License-Identifier: Apache-2.0
+
     python -m bench.memory --row detr-enc --impl xmsda --threads 2
 
 The peak of the resident set (VmHWM) is set back before the call and read after it. From the growth come off the
 tensors that the caller gets: output and gradients.
-
-SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations

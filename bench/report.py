@@ -182,8 +182,8 @@ _HOW = """\
 """
 
 
-def markdown_report(run: Run, pictures: list[Path]) -> str:
-    """The results as a page of documentation."""
+def markdown_report(run: Run, pictures: list[Path], notes: str = "") -> str:
+    """The results as a page of documentation; `notes` (Markdown) is what a person has to say about them."""
     machine = run.machine
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     parts = ["# Results on the CPU\n"]
@@ -191,9 +191,11 @@ def markdown_report(run: Run, pictures: list[Path]) -> str:
         f"{machine['cpu']} (family/model {machine['family_model']}), {machine['cpus']} CPUs, {caches}, "
         f"{machine['memory_gib']} GiB. "
         + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-        + ".\n"
+        + f". Built from {machine.get('commit', 'an unknown commit')}.\n"
     )
     parts += [_HOW, "## Bars\n", _markdown(*bar_lines(run))]
+    if notes:
+        parts.append(f"Notes on this run, and why bars are missed:\n\n{notes}")
     slow = below(run, 2)
     if slow:
         parts.append("Cells below 2x over the best peer:\n\n" + "\n".join(f"- {line}" for line in slow) + "\n")

@@ -1,8 +1,8 @@
 """The rows of the benchmark: shapes of published models, and two odd ones.
 
-Names and problems are those of `xmsda list` (src/testing/workloads.cc, a test compares them), with more batch sizes.
-
 SPDX-License-Identifier: Apache-2.0
+
+Names and problems are those of `xmsda list` (src/testing/workloads.cc, a test compares them), with more batch sizes.
 """
 
 from __future__ import annotations

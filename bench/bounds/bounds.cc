@@ -1,8 +1,8 @@
 // The loops, compiled for every SIMD target and chosen at run time.
+// SPDX-License-Identifier: Apache-2.0
 //
 // Independent accumulators hide the latency of the operation: 1 cycle for the logical one behind a load, 4 for a
 // multiply-add.
-// SPDX-License-Identifier: Apache-2.0
 #include "bench/bounds/bounds.h"
 
 #undef HWY_TARGET_INCLUDE

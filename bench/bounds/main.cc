@@ -1,7 +1,7 @@
 // xmsda_bounds: measures the loops of bounds.h on 1 to N threads at once and prints one JSON object.
+// SPDX-License-Identifier: Apache-2.0
 //
 //   xmsda_bounds [threads [milliseconds per measurement]]
-// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <algorithm>
