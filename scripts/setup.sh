@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the project needs, in groups: setup.sh [build|demo|test|bench|all]. Does nothing where all is there.
+# Installs what the project needs, in groups: setup.sh [build|demo|sim|test|bench|all]. Does nothing where all is there.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -9,6 +9,7 @@ GROUP="${1:-all}"
 APT=(g++ cmake ninja-build ccache libhwy-dev)
 REQUIREMENTS=(requirements.txt)
 DRIVER=(libtbb-dev libcli11-dev nlohmann-json3-dev)
+SIMULATOR=(libboost-context-dev libtomlplusplus-dev)
 CHECKERS=(libgtest-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
 CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64)
 PEERS=no
@@ -16,7 +17,7 @@ PEERS=no
 HEADERS=no
 
 add_test() {
-  APT+=("${DRIVER[@]}" "${CHECKERS[@]}")
+  APT+=("${DRIVER[@]}" "${SIMULATOR[@]}" "${CHECKERS[@]}")
   [ "$(uname -m)" != x86_64 ] || APT+=("${CROSS[@]}")
   REQUIREMENTS+=(requirements-test.txt requirements-bench.txt)
   HEADERS=yes
@@ -30,10 +31,11 @@ add_bench() {
 
 case "$GROUP" in
   build | demo) ;;
+  sim) APT+=(libcli11-dev nlohmann-json3-dev libgtest-dev "${SIMULATOR[@]}") ;;
   test) add_test ;;
   bench) add_bench ;;
   all) add_test && add_bench ;;
-  *) die "setup.sh: expected build, demo, test, bench or all, got '$GROUP'" ;;
+  *) die "setup.sh: expected build, demo, sim, test, bench or all, got '$GROUP'" ;;
 esac
 
 find_python() {

@@ -5,12 +5,13 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-# LONG=1: more fuzzing, and the Python tests marked slow.
+# LONG=1: more fuzzing, more random problems (the Python tests read LONG, too), and the Python tests marked slow.
 FUZZ_SECONDS=90
 # loadgroup: the tests of one training of the demonstration stay in one process.
 PYTEST=(-n "$JOBS" --dist loadgroup -m "not slow")
 if [ "${LONG:-0}" = 1 ]; then
   FUZZ_SECONDS=600
+  export XMSDA_TEST_SECONDS=300
   PYTEST=(-n "$JOBS" --dist loadgroup)
 fi
 export ASAN_OPTIONS="strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"
@@ -35,6 +36,15 @@ preset() {
   ctest --preset "$1"
 }
 
+# The simulator is a project of its own.
+simulator() {
+  (cd sim && cmake --preset dev -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1) || {
+    cat build/sim.log
+    return 1
+  }
+  (cd sim && cmake --build --preset dev && ctest --preset dev)
+}
+
 # ThreadSanitizer's shadow memory does not fit every address layout that newer kernels choose at random.
 preset_tsan() {
   local fixed_layout=()
@@ -47,7 +57,6 @@ mkdir -p build
 stage "setup" scripts/setup.sh test
 stage "lint" scripts/lint.sh
 stage "C++ under ASan and UBSan (dev)" preset dev
-stage "clang-tidy" scripts/lint.sh --tidy
 stage "C++ threads under TSan (tsan)" preset_tsan
 stage "fuzzers (fuzz)" preset fuzz "-DXMSDA_FUZZ_SECONDS=$FUZZ_SECONDS"
 if [ "$(uname -m)" = x86_64 ]; then
@@ -55,7 +64,9 @@ if [ "$(uname -m)" = x86_64 ]; then
 else
   say "64-bit Arm under qemu: skipped, this machine is $(uname -m)"
 fi
-stage "Python package" scripts/build.sh
+stage "Python package" env XMSDA_WERROR=ON scripts/build.sh
+# Reads the compile commands of dev, fuzz and the package.
+stage "clang-tidy" scripts/lint.sh --tidy
 stage_times
 
 say "Python tests"

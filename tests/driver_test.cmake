@@ -1,11 +1,14 @@
-# Runs the driver: cmake -D DRIVER=... -D ARGUMENTS="..." -D EXPECT=success|json|refusal -P driver_test.cmake
+# Runs the driver: cmake -D DRIVER=... -D ARGUMENTS="..." -D EXPECT=success|json|failure|refusal -P driver_test.cmake
 # SPDX-License-Identifier: Apache-2.0
 #
 # success: exit code 0, something on stdout, nothing on stderr. json: also, stdout is JSON whose member FIELD (a path of
-# names and indices) is VALUE. refusal: exit code 2, nothing on stdout, exactly one line on stderr, which matches MESSAGE.
+# names and indices) is VALUE. failure: exit code 1, nothing on stderr, and a stdout that matches MESSAGE. refusal: exit
+# code 2, nothing on stdout, exactly one line on stderr, which matches MESSAGE. EMULATOR, if given, runs the driver.
 cmake_minimum_required(VERSION 3.25)
 separate_arguments(arguments UNIX_COMMAND "${ARGUMENTS}")
-execute_process(COMMAND "${DRIVER}" ${arguments} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+separate_arguments(emulator UNIX_COMMAND "${EMULATOR}")
+execute_process(COMMAND ${emulator} "${DRIVER}" ${arguments} RESULT_VARIABLE code OUTPUT_VARIABLE out
+                ERROR_VARIABLE err)
 set(got "exit code ${code}\nstdout:\n${out}\nstderr:\n${err}")
 if(EXPECT STREQUAL "refusal")
   if(NOT code STREQUAL "2")
@@ -16,6 +19,12 @@ if(EXPECT STREQUAL "refusal")
   endif()
   if(NOT err MATCHES "${MESSAGE}")
     message(FATAL_ERROR "expected a message like \"${MESSAGE}\", got ${got}")
+  endif()
+  return()
+endif()
+if(EXPECT STREQUAL "failure")
+  if(NOT code STREQUAL "1" OR NOT err STREQUAL "" OR NOT out MATCHES "${MESSAGE}")
+    message(FATAL_ERROR "expected exit code 1 and output like \"${MESSAGE}\", got ${got}")
   endif()
   return()
 endif()

@@ -102,6 +102,33 @@ TEST(Tester, WritesToGapsAreCaught) {
   EXPECT_NE(Report(sabotage, Pattern::kUniform, Layout::kPadded).find("gaps of its layout"), std::string::npos);
 }
 
+// One backend per input, which changes one bit of it, in its gaps too.
+TEST(Tester, ChangedInputsAreCaught) {
+  const CaseData data = MakeCase({Parse("b1_q5_m2_d6_p2_l8x4"), Pattern::kUniform, Layout::kPadded});
+  const Expected expected = ComputeExpected(data, SerialExecutor());
+  struct Victim {
+    const char* name;
+    const Buffer* buffer;
+  };
+  const Victim victims[] = {{"inputs.value", &data.value},
+                            {"inputs.locations", &data.locations},
+                            {"inputs.weights", &data.weights},
+                            {"grad_output", &data.grad_output}};
+  for (const Victim& victim : victims) {
+    for (const size_t byte : {size_t{0}, victim.buffer->size() / 2, victim.buffer->size() - 1}) {
+      uint8_t* target = victim.buffer->data() + byte;
+      const Sabotage forward{[=](const Problem&, void*) { *target ^= 0x80; }, {}};
+      const Sabotage backward{{}, [=](const Problem&, const Gradients&) { *target ^= 0x80; }};
+      for (const Sabotage& sabotage : {forward, backward}) {
+        const std::string report = CheckBackend(Sabotaged(sabotage), data, expected);
+        EXPECT_EQ(report.find(std::string(victim.name) + ": expected to stay as it was"), 0u) << report;
+        *target ^= 0x80;
+      }
+    }
+  }
+  EXPECT_EQ(CheckBackend(Sabotaged({}), data, expected), "") << "every change was taken back";
+}
+
 // Under AddressSanitizer the write itself is reported.
 #ifndef XMSDA_ASAN
 TEST(Tester, WritesOutsideArraysAreCaught) {
@@ -112,6 +139,11 @@ TEST(Tester, WritesOutsideArraysAreCaught) {
                           static_cast<float*>(gradients.weights)[end] = 0;
                         }};
   EXPECT_NE(Report(behind, Pattern::kUniform).find("gradients.weights: expected bytes outside"), std::string::npos);
+  const CaseData data = MakeCase({Parse("b1_q5_m2_d6_p2_l8x4"), Pattern::kUniform});
+  uint8_t* last = data.value.data() + data.value.size();
+  const Sabotage input{[=](const Problem&, void*) { *last = 0; }, {}};
+  const std::string report = CheckBackend(Sabotaged(input), data, ComputeExpected(data, SerialExecutor()));
+  EXPECT_EQ(report.find("inputs.value: expected bytes outside"), 0u) << report;
 }
 #endif
 

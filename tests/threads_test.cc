@@ -1,10 +1,5 @@
-// Real threads: the same bits as in one thread, no races (run it under ThreadSanitizer), several callers at once.
+// Real threads: the same bits as in one thread, no races (run it under ThreadSanitizer).
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
-#include <string>
-#include <thread>
-#include <vector>
-
 #include "check_all.h"
 #include "thread_pool.h"
 // ThreadSanitizer does not see how the system's oneTBB, which is not built with it, synchronises its threads.
@@ -61,25 +56,6 @@ TEST(Threads, SameBitsWithTbb) {
   }
 }
 #endif
-
-// No state is shared between calls, not even at the first one, where the target is chosen.
-TEST(Threads, ManyCallersAtOnce) {
-  const Case test_case{Parse("b1_q200_m2_d16_p3_l8x8,4x4"), Pattern::kUniform, Layout::kBSMD};
-  const CaseData data = MakeCase(test_case);
-  std::vector<Results> results(6);
-  std::vector<std::thread> threads;
-  std::atomic<int> failures{0};
-  for (Results& result : results) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 20; ++i) {
-        if (!RunBackend(*FindBackend("cpu"), data, {ThreadExecutor(2)}, &result).ok()) ++failures;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(failures, 0);
-  for (const Results& result : results) EXPECT_EQ(CompareBits(data, results[0], result), "");
-}
 
 }  // namespace
 }  // namespace xmsda::testing

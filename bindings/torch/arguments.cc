@@ -4,9 +4,12 @@
 
 #include <torch/csrc/stable/ops.h>
 
-#include <limits>
+#include <algorithm>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+
+#include "core/validate.h"
 
 namespace xmsda::torch_binding {
 namespace {
@@ -113,14 +116,14 @@ void ReadLevels(const TensorArguments& arguments, Problem* problem) {
   }
   problem->levels.resize(static_cast<size_t>(num_levels));
   int64_t next_start = 0;
+  int64_t cells = 0;
+  // The core checks the same, but names its own fields.
   for (int64_t l = 0; l < num_levels; ++l) {
     Level& level = problem->levels[static_cast<size_t>(l)];
     level.height = sides[l * level_stride];
     level.width = sides[l * level_stride + side_stride];
     level.start = starts ? (*starts)[l * start_stride] : next_start;
     const int64_t size = problem->value_size;
-    // The core's limits; here, because it would name its own fields.
-    constexpr int64_t kMaxSide = int64_t{1} << 24;
     if (level.height > kMaxSide || level.width > kMaxSide) {
       FailArgument(LevelName("spatial_shapes", l).c_str(), "height and width of at most 2^24",
                    std::to_string(level.height) + " x " + std::to_string(level.width));
@@ -140,12 +143,12 @@ void ReadLevels(const TensorArguments& arguments, Problem* problem) {
                        std::to_string(level.start));
     }
     next_start = level.start + level.height * level.width;
+    cells += (level.height + 1) * (level.width + 1);
+  }
+  if (cells > kMaxCells) {
+    FailArgument("spatial_shapes", "fewer than 2^31 cells (height + 1) * (width + 1) in all", std::to_string(cells));
   }
 }
-
-// The CPU backend's limit on samples of one query and head. Checked here, because there it names no argument of
-// Python's.
-constexpr int64_t kMaxSamples = 65535;
 
 // Fills in the points of the levels and returns the shape that sampling_locations must have.
 std::vector<int64_t> ReadPoints(const TensorArguments& arguments, Problem* problem) {
@@ -217,7 +220,7 @@ void ReadValue(const Tensor& value, Call* call) {
   }
   problem.batch = value.size(0);
   problem.value_size = value.size(1);
-  if (problem.value_size > std::numeric_limits<int32_t>::max()) {
+  if (problem.value_size > kMaxValueSize) {
     FailArgument("value", "[B, S, M, D] with S below 2^31", ShapeText(value));
   }
   problem.num_heads = value.size(2);
@@ -240,6 +243,20 @@ void CheckSampleDTypes(const TensorArguments& arguments, Problem* problem) {
     FailArgument("attention_weights", "sampling_locations' " + DTypeText(locations),
                  DTypeText(arguments.attention_weights));
   }
+}
+
+// Sizes whose products the core limits, under the names that they have in Python.
+void CheckSizes(const TensorArguments& arguments, const Problem& p) {
+  const auto check = [](const char* name, const char* what, const Tensor& tensor,
+                        std::initializer_list<int64_t> sizes) {
+    if (ElementsFit(sizes)) return;
+    FailArgument(name, std::string(what) + " of fewer than 2^47 elements, a size of 0 counted as 1", ShapeText(tensor));
+  };
+  check("value", "[B, S, M, D]", arguments.value, {p.batch, p.value_size, p.num_heads, p.channels});
+  check("sampling_locations", "locations", arguments.sampling_locations,
+        {p.batch, p.num_queries, p.num_heads, p.SamplesPerQuery(), 2});
+  check("sampling_locations", "an output [B, Q, M*D]", arguments.sampling_locations,
+        {p.batch, p.num_queries, p.num_heads, p.channels});
 }
 
 }  // namespace
@@ -267,6 +284,7 @@ Call ReadArguments(const TensorArguments& arguments) {
   CheckShape("attention_weights", arguments.attention_weights, shape,
              has_level_axis ? "[B, Q, M, L, P]" : "[B, Q, M, K]");
   CheckSampleDTypes(arguments, &problem);
+  CheckSizes(arguments, problem);
 
   call.locations = WithDenseSamples(locations);
   call.weights = WithDenseSamples(arguments.attention_weights);

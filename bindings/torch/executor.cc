@@ -65,7 +65,7 @@ Executor TorchExecutor(const Problem& problem, Pass pass) {
   const double threads = torch::stable::get_num_threads();
   const double wanted = Operations(problem, pass) / kOperationsPerWorker;
   Executor executor;
-  executor.num_workers = static_cast<int>(std::clamp(wanted, 1.0, std::max(threads, 1.0)));
+  executor.num_workers = static_cast<int>(std::clamp(wanted, 1.0, std::clamp(threads, 1.0, double{kMaxWorkers})));
   executor.run = in_forked_child.load(std::memory_order_relaxed) ? RunOnNewThreads : RunOnTorchThreads;
   return executor;
 }

@@ -28,29 +28,27 @@ constexpr int64_t kMaxAxes = 8;
 void PrepareMemory([[maybe_unused]] void* data, [[maybe_unused]] size_t size,
                    [[maybe_unused]] const Executor& executor) {
 #ifdef __linux__
-  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+  constexpr size_t kHugePage = size_t{2} << 20;
   constexpr size_t kWorthwhile = size_t{4} << 20;
   if (size < kWorthwhile) return;
   // Whole pages inside the memory only: what surrounds it is someone else's.
+  const size_t skipped = (kHugePage - reinterpret_cast<uintptr_t>(data) % kHugePage) % kHugePage;
   struct Pages {
-    uintptr_t begin, count;
+    char* begin;
+    size_t count;
     int workers;
-  } pages;
-  pages.begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) / kHugePage * kHugePage;
-  pages.count = (reinterpret_cast<uintptr_t>(data) + size - pages.begin) / kHugePage;
-  pages.workers = executor.num_workers;
-  if (pages.count == 0) return;
-  madvise(reinterpret_cast<void*>(pages.begin), pages.count * kHugePage, MADV_HUGEPAGE);
+  } pages{static_cast<char*>(data) + skipped, (size - skipped) / kHugePage, executor.num_workers};
+  madvise(pages.begin, pages.count * kHugePage, MADV_HUGEPAGE);
   if (executor.num_workers == 1) return;
   executor.run(
       executor.context, executor.num_workers,
       [](void* arg, int worker) {
         const auto& p = *static_cast<const Pages*>(arg);
-        const uintptr_t first = p.count * static_cast<uintptr_t>(worker) / static_cast<uintptr_t>(p.workers);
-        const uintptr_t end = p.count * static_cast<uintptr_t>(worker + 1) / static_cast<uintptr_t>(p.workers);
+        const size_t first = p.count * static_cast<size_t>(worker) / static_cast<size_t>(p.workers);
+        const size_t end = p.count * static_cast<size_t>(worker + 1) / static_cast<size_t>(p.workers);
         if (first == end) return;
         constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; older headers lack the name
-        madvise(reinterpret_cast<void*>(p.begin + first * kHugePage), (end - first) * kHugePage, kPopulateWrite);
+        madvise(p.begin + first * kHugePage, (end - first) * kHugePage, kPopulateWrite);
       },
       &pages);
 #endif
@@ -92,8 +90,9 @@ Tensor EmptyPreserve(const Tensor& like, const Executor& executor) {
 
 Scratch::Scratch(size_t size, const Executor& executor) : data_(inline_), size_(size) {
   if (size <= kInlineSize) return;
-  constexpr size_t kAlignment = 64;
-  heap_.reset(std::aligned_alloc(kAlignment, (size + kAlignment - 1) / kAlignment * kAlignment));
+  // aligned_alloc wants a multiple of the alignment.
+  const size_t whole = (size + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+  heap_.reset(std::aligned_alloc(kWorkspaceAlignment, whole));
   if (heap_ == nullptr) throw std::bad_alloc();
   data_ = heap_.get();
   PrepareMemory(data_, size, executor);

@@ -21,7 +21,7 @@ torch::stable::Tensor EmptyDenseLike(const torch::stable::Tensor& like, const Ex
 // With like's shape and order of axes: a permuted view gets a gradient of the same layout.
 torch::stable::Tensor EmptyPreserve(const torch::stable::Tensor& like, const Executor& executor);
 
-// Scratch for one call, aligned to 64 bytes.
+// Scratch for one call, aligned as the core wants it.
 class Scratch {
  public:
   Scratch(size_t size, const Executor& executor);
@@ -34,7 +34,7 @@ class Scratch {
     void operator()(void* data) const { std::free(data); }
   };
 
-  alignas(64) unsigned char inline_[kInlineSize];
+  alignas(kWorkspaceAlignment) unsigned char inline_[kInlineSize];
   std::unique_ptr<void, Free> heap_;
   void* data_;
   size_t size_;

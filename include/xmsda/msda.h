@@ -33,7 +33,8 @@ struct SampleStrides {
 SampleStrides DenseLocationStrides(const Problem& problem);
 SampleStrides DenseWeightStrides(const Problem& problem);
 
-// What both passes read. Pointers need no more than the alignment of their element type.
+// What both passes read and never write. Pointers need no more than the alignment of their element type; that of an
+// array without elements may be null.
 struct Inputs {
   const void* value = nullptr;      // [B,S,M,D], value_dtype
   const void* locations = nullptr;  // [B,Q,M,K,2], location_dtype; (u, v), the level spans [0, 1]
@@ -43,15 +44,19 @@ struct Inputs {
   SampleStrides weight_strides;
 };
 
+// Every element is written, whatever it held before. No two elements of `value` may share memory.
 struct Gradients {
-  void* value = nullptr;      // [B,S,M,D], value_dtype, every element is written
+  void* value = nullptr;      // [B,S,M,D], value_dtype
   void* locations = nullptr;  // [B,Q,M,K,2], location_dtype, dense
   void* weights = nullptr;    // [B,Q,M,K], location_dtype, dense
   ValueStrides value_strides;
 };
 
-// Scratch memory of at least the size that the *WorkspaceSize function gives, aligned to 64 bytes. Contents do not
-// matter and are not kept.
+// Bytes to which Workspace::data must be aligned.
+inline constexpr size_t kWorkspaceAlignment = 64;
+
+// Scratch memory of at least the size that the *WorkspaceSize function gives for the call's problem, strides, target
+// and executor.num_workers. Contents do not matter and are not kept. `data` may be null when that size is 0.
 struct Workspace {
   void* data = nullptr;
   size_t size = 0;
@@ -59,11 +64,25 @@ struct Workspace {
 
 struct CallOptions {
   Target target = Target::kAuto;
-  // When not null, receives the target whose code ran; that code itself writes it.
+  // When not null, receives the target whose code ran; that code itself writes it. Left alone when there is nothing to
+  // compute.
   Target* ran_target = nullptr;
 };
 
-// Bytes of workspace that Forward needs for this problem, value layout, number of workers and target.
+// What holds for all four functions below:
+//   They may be called from any number of threads at once. Arrays that are written (output, gradients, workspace) must
+//   not overlap each other or any input: results are then undefined, and nothing checks it.
+//   Forward and Backward return kInvalidArgument for what Validate refuses, a pointer that is null or not aligned to
+//   its element type, strides of gradients.value under which elements share memory, an executor without `run` or with
+//   num_workers outside 1 to kMaxWorkers, and a workspace that is too small, null or not aligned; kUnsupported for
+//   problems beyond kMaxSamples or kMaxCells and for a target that this build or machine lacks. Otherwise kOk. A call
+//   that does not return kOk has written nothing.
+//   They throw nothing but std::bad_alloc, and that only before anything is written: a plan takes less than a kilobyte
+//   of heap and some hundred bytes for each level and worker, a message its length.
+
+// Bytes of workspace that Forward needs for this problem, value layout, number of workers and target. 0 when none is
+// needed, and also when Forward would refuse the problem, the number of workers or the target: the call itself says
+// why.
 size_t ForwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides, int num_workers,
                             Target target = Target::kAuto);
 
@@ -73,6 +92,7 @@ size_t ForwardWorkspaceSize(const Problem& problem, const ValueStrides& value_st
 Status Forward(const Problem& problem, const Inputs& inputs, void* output, const Workspace& workspace,
                const Executor& executor, const CallOptions& options = {});
 
+// The same for Backward, which also asks how the gradient of value lies in memory.
 size_t BackwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides,
                              const ValueStrides& grad_value_strides, int num_workers, Target target = Target::kAuto);
 

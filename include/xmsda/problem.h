@@ -51,10 +51,22 @@ struct Problem {
   int64_t SamplesPerQuery() const;
 };
 
+// Limits of every backend, which Validate keeps.
+inline constexpr int64_t kMaxValueSize = (int64_t{1} << 31) - 1;  // S: pixel numbers are 32-bit, byte offsets 64-bit
+// Sampling coordinates are float32 for most types; beyond 2^24 they do not count pixels any more.
+inline constexpr int64_t kMaxSide = int64_t{1} << 24;
+// Each of [B,S,M,D], [B,Q,M,D] and [B,Q,M,K,2] has fewer elements, a size of 0 counted as 1. No address space of today
+// holds more.
+inline constexpr int64_t kMaxElements = int64_t{1} << 47;
+
+// Limits of the CPU backend: Forward and Backward return kUnsupported beyond them.
+inline constexpr int64_t kMaxSamples = 65535;                 // K
+inline constexpr int64_t kMaxCells = (int64_t{1} << 31) - 1;  // the sum of (height + 1) * (width + 1) over the levels
+
 // Checks every size, level and type combination. The message names the field at fault.
-//   sizes >= 0 (zero-size problems are valid and give empty or zero results); each level has height, width in [1,
-//   2^24], start >= 0, start + height*width <= value_size, points >= 0; value_size < 2^31 (pixel indices are 32-bit,
-//   byte offsets are 64-bit); location_dtype is value_dtype, or kF32 when value_dtype is kBF16 or kF16.
+//   sizes >= 0 (zero-size problems are valid and give empty or zero results); value_size <= kMaxValueSize; each level
+//   has height, width in [1, kMaxSide], start >= 0, start + height*width <= value_size, points >= 0; arrays of fewer
+//   than kMaxElements; location_dtype is value_dtype, or kF32 when value_dtype is kBF16 or kF16.
 Status Validate(const Problem& problem);
 
 // The repro line of a problem, for example

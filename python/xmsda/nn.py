@@ -4,11 +4,47 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import math
+import re
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from xmsda.ops import IntPairs, Ints, ms_deform_attn
+from xmsda._types import IntPairs, Ints
+from xmsda.ops import ms_deform_attn, shapes_tensor
+
+# What the operator calls by another name than `MSDeformAttn.forward`.
+_NAMES = {
+    "value": "input_flatten",
+    "spatial_shapes": "input_spatial_shapes",
+    "level_start_index": "input_level_start_index",
+    "sampling_locations": "reference_points",
+}
+
+
+def _in_names_of_the_module(message: str) -> str:
+    return re.sub(r"\b(" + "|".join(_NAMES) + r")\b", lambda match: _NAMES[match[1]], message)
+
+
+def _to_tensor(spatial_shapes: IntPairs) -> Tensor:
+    if isinstance(spatial_shapes, Tensor):
+        return spatial_shapes
+    try:
+        return shapes_tensor(spatial_shapes)
+    except TypeError as error:
+        raise TypeError(_in_names_of_the_module(str(error))) from None
+
+
+def _check_shape(name: str, tensor: Any, meaning: str, shape: tuple[int | None, ...]) -> None:
+    """Raise unless it is a tensor of this shape, of which None leaves an axis open."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name}: expected a tensor {meaning}, got {type(tensor).__name__}")
+    fits = tensor.dim() == len(shape) and all(
+        size is None or came == size for came, size in zip(tensor.shape, shape, strict=True)
+    )
+    if not fits:
+        sizes = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name}: expected {meaning} = [{sizes}], got {list(tensor.shape)}")
 
 
 class MSDeformAttn(nn.Module):
@@ -23,10 +59,19 @@ class MSDeformAttn(nn.Module):
         Channels of queries and values; must be a multiple of `n_heads`.
     n_levels, n_heads, n_points : int
         Levels, heads, and points per head and level.
+
+    Raises
+    ------
+    ValueError
+        When one of them is less than 1, or `d_model` is no multiple of `n_heads`.
     """
 
     def __init__(self, d_model: int = 256, n_levels: int = 4, n_heads: int = 8, n_points: int = 4) -> None:
         super().__init__()
+        sizes = {"d_model": d_model, "n_levels": n_levels, "n_heads": n_heads, "n_points": n_points}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, got {size}")
         if d_model % n_heads != 0:
             raise ValueError(f"d_model: expected a multiple of n_heads = {n_heads}, got {d_model}")
         self.d_model = d_model
@@ -87,7 +132,16 @@ class MSDeformAttn(nn.Module):
         -------
         Tensor
             ``[B, Q, d_model]``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When an argument has the wrong shape, dtype or contents. The message names it, what was expected and what
+            came.
         """
+        shapes = _to_tensor(input_spatial_shapes)
+        _check_shape("input_spatial_shapes", shapes, "[L, 2]", (self.n_levels, 2))
+        self._check(query, reference_points, input_flatten, input_padding_mask)
         batch, num_queries, _ = query.shape
         value = self.value_proj(input_flatten)
         if input_padding_mask is not None:
@@ -95,25 +149,37 @@ class MSDeformAttn(nn.Module):
         value = value.unflatten(-1, (self.n_heads, self.d_model // self.n_heads))
         samples = (batch, num_queries, self.n_heads, self.n_levels, self.n_points)
         offsets = self.sampling_offsets(query).view(*samples, 2)
-        weights = self.attention_weights(query).view(batch, num_queries, self.n_heads, -1).softmax(-1).view(samples)
-        locations = self._locations(reference_points, offsets, input_spatial_shapes)
+        weights = self.attention_weights(query).view(*samples[:3], self.n_levels * self.n_points)
+        weights = weights.softmax(-1).view(samples)
+        locations = self._locations(reference_points, offsets, shapes)
         # A low-precision offset on a float32 reference makes float32 locations; the weights follow them.
         weights = weights.to(locations.dtype)
-        return self.output_proj(
-            ms_deform_attn(value, input_spatial_shapes, input_level_start_index, locations, weights)
-        )
+        try:
+            output = ms_deform_attn(value, shapes, input_level_start_index, locations, weights)
+        except (TypeError, ValueError) as error:
+            raise type(error)(_in_names_of_the_module(str(error))) from None
+        return self.output_proj(output)
 
-    def _locations(self, reference_points: Tensor, offsets: Tensor, spatial_shapes: IntPairs) -> Tensor:
+    def _check(self, query: Tensor, reference_points: Tensor, flat: Tensor, mask: Tensor | None) -> None:
+        _check_shape("query", query, "[B, Q, d_model]", (None, None, self.d_model))
+        batch, num_queries, _ = query.shape
+        _check_shape("input_flatten", flat, "[B, S, d_model]", (batch, None, self.d_model))
+        if mask is not None:
+            _check_shape("input_padding_mask", mask, "[B, S]", (batch, flat.shape[1]))
+            if mask.dtype != torch.bool:
+                raise ValueError(f"input_padding_mask: expected torch.bool, got {mask.dtype}")
+        points = (batch, num_queries, self.n_levels, None)
+        _check_shape("reference_points", reference_points, "[B, Q, L, 2 or 4]", points)
+        if reference_points.shape[-1] not in (2, 4):
+            got = reference_points.shape[-1]
+            raise ValueError(f"reference_points: expected a last axis of 2 (points) or 4 (boxes), got {got}")
+
+    def _locations(self, reference_points: Tensor, offsets: Tensor, shapes: Tensor) -> Tensor:
         if reference_points.shape[-1] == 2:
-            shapes = torch.as_tensor(spatial_shapes, device=offsets.device)
-            size = shapes.flip(-1).to(offsets.dtype)
+            size = shapes.flip(-1).to(offsets)
             return reference_points[:, :, None, :, None, :] + offsets / size[:, None, :]
-        if reference_points.shape[-1] == 4:
-            centre, extent = reference_points[:, :, None, :, None, :].split(2, dim=-1)
-            return centre + offsets / self.n_points * extent * 0.5
-        raise ValueError(
-            f"reference_points: expected a last axis of 2 (points) or 4 (boxes), got {reference_points.shape[-1]}"
-        )
+        centre, extent = reference_points[:, :, None, :, None, :].split(2, dim=-1)
+        return centre + offsets / self.n_points * extent * 0.5
 
     def extra_repr(self) -> str:
         """Sizes, for print."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from xmsda import _fake as _fake
 from xmsda._library import BACKWARD, FORWARD, RAW_BACKWARD, RAW_FORWARD
@@ -30,6 +31,9 @@ _TWICE = (
     "xmsda.ms_deform_attn: the gradient of its gradient is not implemented; call backward without create_graph, "
     "or use xmsda.reference.grid_sample_formulation, which can be differentiated twice"
 )
+_FORWARD_MODE = "xmsda.ms_deform_attn: forward-mode differentiation (jvp) is not supported; use backward"
+# The last two: integers of more than 64 bits.
+_NOT_INTEGERS = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 def ms_deform_attn(
@@ -80,23 +84,29 @@ def ms_deform_attn(
         When an argument has the wrong shape, dtype, device or contents. The message names the argument, what was
         expected and what came.
     TypeError
-        When an argument is not a tensor or sequence at all.
+        When an argument is not a tensor or sequence at all, or a sequence holds something else than integers.
+    NotImplementedError
+        When a tensor is dual (torch.func.jvp, torch.autograd.forward_ad).
 
     Notes
     -----
     Bilinear sampling is that of ``grid_sample(align_corners=False, padding_mode="zeros")``. Locations that are not
     finite contribute nothing. Under ``torch.autocast("cpu")`` a float32 value is read and returned in autocast's dtype,
-    as matrix products are; locations and weights are taken to float32, because bfloat16 locations are off by whole
-    pixels on levels wider than 256. The gradient can not be differentiated again.
+    as matrix products are; locations and weights are taken to float32, because a bfloat16 location is off by up to
+    1/512 of its level: a fifth of a pixel on one 100 pixels wide, half of one on 256. The gradient can not be
+    differentiated again, and there is no forward-mode derivative.
     """
     if method not in _METHODS:
         raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
     discrete = _METHODS[method]
-    points = None if points_per_level is None else [index(count) for count in points_per_level]
+    points = None if points_per_level is None else _points(points_per_level)
     if not isinstance(spatial_shapes, Tensor):
-        spatial_shapes = _shapes_tensor(spatial_shapes)
+        spatial_shapes = shapes_tensor(spatial_shapes)
     if level_start_index is not None and not isinstance(level_start_index, Tensor):
         level_start_index = _starts_tensor(level_start_index)
+    # 0.05 us; looking at the tensors themselves would take 3.
+    if forward_ad._current_level >= 0:
+        _refuse_dual(value, sampling_locations, attention_weights)
     if torch.is_autocast_enabled("cpu"):
         value, sampling_locations, attention_weights = _autocast(value, sampling_locations, attention_weights)
     if torch.compiler.is_compiling():
@@ -178,19 +188,33 @@ class _EagerBackward(torch.autograd.Function):
         raise NotImplementedError(_TWICE)
 
 
-def _check_tensors(**arguments: Tensor | None) -> None:
+def _check_tensors(**arguments: Any) -> None:
     """Say in one sentence what torch's dispatcher said in fifty lines or not at all."""
     for name, argument in arguments.items():
         if argument is None and name == "level_start_index":
             continue
-        if not isinstance(argument, Tensor):
-            raise TypeError(f"{name}: expected a tensor, got {type(argument).__name__}") from None
+        _check_type(name, argument)
         if argument.device.type != "cpu" or argument.layout != torch.strided:
             got = f"{argument.layout} on {argument.device}"
             raise ValueError(f"{name}: expected a dense tensor on the CPU, got {got}") from None
 
 
+def _check_type(name: str, argument: object) -> None:
+    if not isinstance(argument, Tensor):
+        raise TypeError(f"{name}: expected a tensor, got {type(argument).__name__}") from None
+
+
+def _refuse_dual(*tensors: Tensor) -> None:
+    # The raw operators know nothing of tangents: they would be dropped, and the derivative be zero without a word.
+    for tensor in tensors:
+        if isinstance(tensor, Tensor) and forward_ad.unpack_dual(tensor).tangent is not None:
+            raise NotImplementedError(_FORWARD_MODE)
+
+
 def _autocast(value: Tensor, locations: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    _check_type("value", value)
+    _check_type("sampling_locations", locations)
+    _check_type("attention_weights", weights)
     if value.device.type != "cpu":
         return value, locations, weights
     # float64 is left alone, as autocast does everywhere.
@@ -204,28 +228,58 @@ def _autocast(value: Tensor, locations: Tensor, weights: Tensor) -> tuple[Tensor
     return value, locations, weights
 
 
-def _shapes_tensor(spatial_shapes: Sequence[Sequence[int]]) -> Tensor:
-    if torch.compiler.is_compiling():
-        return torch.tensor(spatial_shapes, dtype=torch.int64, device="cpu").view(-1, 2)
-    make = _make_shapes if _tensors_are_special() else _cached_shapes
+def shapes_tensor(spatial_shapes: Sequence[Sequence[int]]) -> Tensor:
+    """Pairs of integers as a tensor [L, 2], the same one for the same pairs."""
+    # Before the cache is looked at, to which 6.0 and True are the same as 6 and 1.
     try:
-        return make(tuple((height, width) for height, width in spatial_shapes))
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"spatial_shapes: expected a tensor [L, 2] or a sequence of pairs of integers, got {spatial_shapes!r}"
-        ) from None
+        pairs = tuple(
+            [
+                (height, width) if type(height) is type(width) is int else (_integer(height), _integer(width))
+                for height, width in spatial_shapes
+            ]
+        )
+        if not torch.compiler.is_compiling():
+            return (_make_shapes if _tensors_are_special() else _cached_shapes)(pairs)
+    except _NOT_INTEGERS:
+        expected = "expected a tensor [L, 2] or a sequence of pairs of integers"
+        raise TypeError(f"spatial_shapes: {expected}, got {_one_line(spatial_shapes)}") from None
+    return torch.tensor(pairs, dtype=torch.int64, device="cpu").view(-1, 2)
 
 
 def _starts_tensor(level_start_index: Sequence[int]) -> Tensor:
-    if torch.compiler.is_compiling():
-        return torch.tensor(level_start_index, dtype=torch.int64, device="cpu")
-    make = _make_starts if _tensors_are_special() else _cached_starts
     try:
-        return make(tuple(level_start_index))
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"level_start_index: expected a tensor [L], a sequence of integers or None, got {level_start_index!r}"
-        ) from None
+        starts = tuple([start if type(start) is int else _integer(start) for start in level_start_index])
+        if not torch.compiler.is_compiling():
+            return (_make_starts if _tensors_are_special() else _cached_starts)(starts)
+    except _NOT_INTEGERS:
+        expected = "expected a tensor [L], a sequence of integers or None"
+        raise TypeError(f"level_start_index: {expected}, got {_one_line(level_start_index)}") from None
+    return torch.tensor(starts, dtype=torch.int64, device="cpu")
+
+
+def _points(points_per_level: Sequence[int]) -> list[int]:
+    try:
+        return [_integer(count) for count in points_per_level]
+    except _NOT_INTEGERS:
+        expected = "expected a sequence of integers or None"
+        raise TypeError(f"points_per_level: {expected}, got {_one_line(points_per_level)}") from None
+
+
+def _one_line(argument: object) -> str:
+    if torch.compiler.is_compiling():
+        # There is no repr of a symbolic size.
+        return f"a {type(argument).__name__} that holds others"
+    return " ".join(repr(argument).split())
+
+
+def _integer(number: Any) -> Any:
+    """Refuse what torch.tensor would turn into an integer: 4.5 into 4, True into 1."""
+    # index() would fix a symbolic size to the value of the first call. (To torch.compile its type is int.)
+    if type(number) is int or isinstance(number, torch.SymInt):
+        return number
+    if isinstance(number, (bool, float)) or (isinstance(number, Tensor) and number.dtype == torch.bool):
+        raise TypeError("not an integer")
+    return index(number)
 
 
 def _tensors_are_special() -> bool:
@@ -238,17 +292,15 @@ def _tensors_are_special() -> bool:
     )
 
 
-# index(): torch.tensor would cut 2.5 down to 2.
 def _make_shapes(pairs: tuple[tuple[int, int], ...]) -> Tensor:
     # An inference tensor would be refused by the first call that records for backward.
     with torch.inference_mode(False):
-        sides = [[index(side) for side in pair] for pair in pairs]
-        return torch.tensor(sides, dtype=torch.int64, device="cpu").view(-1, 2)
+        return torch.tensor(pairs, dtype=torch.int64, device="cpu").view(-1, 2)
 
 
 def _make_starts(starts: tuple[int, ...]) -> Tensor:
     with torch.inference_mode(False):
-        return torch.tensor([index(start) for start in starts], dtype=torch.int64, device="cpu")
+        return torch.tensor(starts, dtype=torch.int64, device="cpu")
 
 
 # Callers pass the same few lists again and again; making a tensor costs more than a small call.

@@ -3,8 +3,8 @@
 #include "xmsda/problem.h"
 
 #include <algorithm>
-#include <limits>
 
+#include "core/validate.h"
 #include "xmsda/msda.h"
 
 namespace xmsda {
@@ -14,26 +14,11 @@ Status Expected(const std::string& name, const char* what, int64_t got) {
   return Status::InvalidArgument(name + ": expected " + what + ", got " + std::to_string(got));
 }
 
-// More elements fit into no address space of today, and products of fewer leave room in an int64 for 8 bytes each, for
-// rows padded to whole vectors and for a workspace of each of 1000 workers. A zero counts as one: strides and
-// workspaces are products of some of the sizes only.
-bool ElementsFit(std::initializer_list<int64_t> sizes) {
-  constexpr int64_t kMaxElements = int64_t{1} << 47;
-  int64_t elements = 1;
-  bool fits = true;
-  for (const int64_t size : sizes) {
-    fits = fits && !__builtin_mul_overflow(elements, std::max<int64_t>(size, 1), &elements);
-  }
-  return fits && elements < kMaxElements;
-}
-
 Status ValidateLevel(const Problem& problem, size_t index) {
   const Level& level = problem.levels[index];
   const std::string name = "levels[" + std::to_string(index) + "]";
   if (level.height < 1) return Expected(name + ".height", "at least 1", level.height);
   if (level.width < 1) return Expected(name + ".width", "at least 1", level.width);
-  // Sampling coordinates are float32 for most types; beyond 2^24 they do not count pixels any more.
-  constexpr int64_t kMaxSide = int64_t{1} << 24;
   if (level.height > kMaxSide) return Expected(name + ".height", "at most 2^24", level.height);
   if (level.width > kMaxSide) return Expected(name + ".width", "at most 2^24", level.width);
   if (level.start < 0) return Expected(name + ".start", "at least 0", level.start);
@@ -103,13 +88,24 @@ int64_t Problem::SamplesPerQuery() const {
   return samples;
 }
 
+// Products of fewer elements leave room in an int64 for 8 bytes each, for rows padded to whole vectors and for a
+// workspace of each worker. A zero counts as one: strides and workspaces are products of some of the sizes only.
+bool ElementsFit(std::initializer_list<int64_t> sizes) {
+  int64_t elements = 1;
+  bool fits = true;
+  for (const int64_t size : sizes) {
+    fits = fits && !__builtin_mul_overflow(elements, std::max<int64_t>(size, 1), &elements);
+  }
+  return fits && elements < kMaxElements;
+}
+
 Status Validate(const Problem& problem) {
   if (problem.batch < 0) return Expected("batch", "at least 0", problem.batch);
   if (problem.num_queries < 0) return Expected("num_queries", "at least 0", problem.num_queries);
   if (problem.num_heads < 0) return Expected("num_heads", "at least 0", problem.num_heads);
   if (problem.channels < 0) return Expected("channels", "at least 0", problem.channels);
   if (problem.value_size < 0) return Expected("value_size", "at least 0", problem.value_size);
-  if (problem.value_size > std::numeric_limits<int32_t>::max()) {
+  if (problem.value_size > kMaxValueSize) {
     return Expected("value_size", "less than 2^31", problem.value_size);
   }
   if (Status status = ValidateTypes(problem); !status.ok()) return status;

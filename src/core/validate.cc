@@ -34,8 +34,8 @@ Status CheckWorkspace(const Workspace& workspace, size_t needed) {
 }
 
 Status CheckExecutor(const Executor& executor) {
-  if (executor.num_workers < 1) {
-    return Status::InvalidArgument("executor.num_workers: expected at least 1, got " +
+  if (executor.num_workers < 1 || executor.num_workers > kMaxWorkers) {
+    return Status::InvalidArgument("executor.num_workers: expected 1 to " + std::to_string(kMaxWorkers) + ", got " +
                                    std::to_string(executor.num_workers));
   }
   if (executor.run == nullptr) return Status::InvalidArgument("executor.run: expected a function, got null");

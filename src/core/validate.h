@@ -3,13 +3,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 
 #include "xmsda/msda.h"
 
 namespace xmsda {
 
-// Required alignment of Workspace::data, in bytes.
-inline constexpr size_t kWorkspaceAlignment = 64;
+// Whether an array of these sizes has fewer than kMaxElements, a size of 0 counted as 1.
+bool ElementsFit(std::initializer_list<int64_t> sizes);
 
 // The problem, the pointers (null is accepted for arrays without elements), the workspace against `needed_workspace`
 // bytes (0: none is needed and any is accepted), and the executor.

@@ -107,7 +107,7 @@ BackwardPlan MakePlan(const Problem& p, const ValueStrides& strides, const Value
   const int64_t pairs = p.batch * p.num_heads;
   const int64_t tasks = pairs * plan.groups;
   plan.split_levels = disjoint && tasks < int64_t{4} * num_workers && tasks % num_workers != 0;
-  plan.tiles = QueriesArePixels(p);
+  plan.tiles = TilesPay(p);
   plan.num_cells = NumCells(p);
 
   plan.tables = TakeLevelTables(p, p.levels, kernels, arena);
@@ -384,7 +384,7 @@ Status Backward(const Problem& problem, const Inputs& inputs, const void* grad_o
     return {};
   }
   cpu::FillGrids(problem, plan);
-  if (plan.tiles) cpu::TileOrder(problem, cpu::kTile, plan.order);
+  if (plan.tiles) cpu::TileOrder(problem, plan.order);
   call.Run();
   return {};
 }

@@ -54,14 +54,15 @@ ForwardPlan MakePlan(const Problem& p, const ValueStrides& strides, int num_work
   plan.packed = strides.channel != 1 || p.channels % quantum != 0 || PackingPays(p, strides);
   plan.padded_channels = RoundUp(p.channels, quantum);
   plan.group = GroupSize(p, num_workers, plan.padded_channels);
-  plan.tiles = QueriesArePixels(p);
+  plan.tiles = TilesPay(p);
   plan.tables = TakeLevelTables(p, p.levels, kernels, arena);
   if (plan.tiles) plan.order = arena.Take<int32_t>(p.num_queries);
   if (plan.packed) {
     const auto element = static_cast<int64_t>(DTypeSize(p.value_dtype));
     plan.rows = arena.Take<uint8_t>(plan.group * p.value_size * plan.padded_channels * element);
   }
-  plan.scratch_size = RoundUp(static_cast<int64_t>(kernels.forward_scratch_size(plan.tables.padded)), 64);
+  const auto scratch_size = static_cast<int64_t>(kernels.forward_scratch_size(plan.tables.padded));
+  plan.scratch_size = RoundUp(scratch_size, kWorkspaceAlignment);
   plan.scratch = arena.Take<uint8_t>(plan.scratch_size * num_workers);
   return plan;
 }
@@ -208,7 +209,7 @@ Status Forward(const Problem& problem, const Inputs& inputs, void* output, const
 
   cpu::Arena arena(workspace.data);
   const cpu::ForwardPlan plan = cpu::MakePlan(problem, inputs.value_strides, executor.num_workers, *kernels, arena);
-  if (plan.tiles) cpu::TileOrder(problem, cpu::kTile, plan.order);
+  if (plan.tiles) cpu::TileOrder(problem, plan.order);
   const cpu::ForwardCall call{problem,
                               inputs,
                               static_cast<uint8_t*>(output),

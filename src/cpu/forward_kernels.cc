@@ -19,6 +19,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/simd.h"
+#include "xmsda/msda.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/forward_kernels.cc"
@@ -293,12 +294,10 @@ HWY_INLINE void AccumulateChannels(const uint8_t* base, int64_t stride, const Co
 
 // ---- A task
 
-size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
-
 // Bytes of a list of the corners of `samples` samples, pixels or weights, with a vector of slack.
 template <class Real>
 size_t ListBytes(size_t samples) {
-  return RoundUp(4 * samples * sizeof(Real) + HWY_MAX_BYTES, 64);
+  return hwy::RoundUpTo(4 * samples * sizeof(Real) + HWY_MAX_BYTES, kWorkspaceAlignment);
 }
 
 // Pixels and weights of a block of queries, those of one run and of one query, and copied samples of a run.
@@ -306,7 +305,7 @@ size_t ForwardScratchSize(int64_t padded_samples) {
   const auto padded = static_cast<size_t>(padded_samples);
   const size_t run = padded * kRunItems;
   return 2 * ListBytes<double>(padded) * kQueryBlock + 2 * ListBytes<double>(run) +
-         RoundUp(3 * run * sizeof(double), 64);
+         hwy::RoundUpTo(3 * run * sizeof(double), kWorkspaceAlignment);
 }
 
 HWY_INLINE int64_t QueryAt(const ForwardTask& t, int64_t i) { return t.query_order == nullptr ? i : t.query_order[i]; }
@@ -322,7 +321,7 @@ struct RowSums {
 
   RowSums(const ForwardTask& t, size_t lanes, size_t element_size)
       : task(t),
-        vectors(RoundUp(static_cast<size_t>(t.channels), lanes * Row::kVectorsPerUnit) / lanes),
+        vectors(hwy::RoundUpTo(static_cast<size_t>(t.channels), lanes * Row::kVectorsPerUnit) / lanes),
         vector_bytes(lanes * element_size),
         row_bytes(static_cast<size_t>(t.channels) * element_size) {}
 

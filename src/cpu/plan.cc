@@ -3,7 +3,6 @@
 #include "cpu/plan.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 namespace xmsda::cpu {
@@ -49,6 +48,23 @@ LevelTables TakeLevelTables(const Problem& problem, std::span<const Level> level
   return tables;
 }
 
+namespace {
+
+// Tiles along each axis, for the largest level's height and width.
+struct TileGrid {
+  int64_t rows = 1;
+  int64_t columns = 1;
+};
+
+TileGrid TilesOf(const Problem& problem) {
+  TileGrid grid;
+  for (const Level& level : problem.levels) {
+    grid.rows = std::max(grid.rows, (level.height + kTile - 1) / kTile);
+    grid.columns = std::max(grid.columns, (level.width + kTile - 1) / kTile);
+  }
+  return grid;
+}
+
 bool QueriesArePixels(const Problem& problem) {
   int64_t next = 0;
   for (const Level& level : problem.levels) {
@@ -58,12 +74,17 @@ bool QueriesArePixels(const Problem& problem) {
   return next == problem.num_queries && next == problem.value_size;
 }
 
-void TileOrder(const Problem& problem, int64_t tile, int32_t* order) {
-  int64_t rows = 1, columns = 1;
-  for (const Level& level : problem.levels) {
-    rows = std::max(rows, (level.height + tile - 1) / tile);
-    columns = std::max(columns, (level.width + tile - 1) / tile);
-  }
+}  // namespace
+
+bool TilesPay(const Problem& problem) {
+  if (!QueriesArePixels(problem)) return false;
+  const TileGrid grid = TilesOf(problem);
+  // Each tile looks at every level.
+  return grid.rows * grid.columns * static_cast<int64_t>(problem.levels.size()) <= problem.num_queries;
+}
+
+void TileOrder(const Problem& problem, int32_t* order) {
+  const auto [rows, columns] = TilesOf(problem);
   // Pixel i of n belongs to tile floor((i + 0.5) / n * tiles); the first of tile t is the smallest i with
   // (2 i + 1) * tiles >= 2 n t.
   const auto first = [](int64_t t, int64_t n, int64_t tiles) {
@@ -90,7 +111,7 @@ Status CheckLimits(const Problem& problem) {
     return Status::Unsupported("levels: expected at most " + std::to_string(kMaxSamples) +
                                " points in all on the CPU, got " + std::to_string(problem.SamplesPerQuery()));
   }
-  if (NumCells(problem) > std::numeric_limits<int32_t>::max()) {
+  if (NumCells(problem) > kMaxCells) {
     return Status::Unsupported(
         "levels: expected fewer than 2^31 cells (height + 1) * (width + 1) in all on the CPU, got " +
         std::to_string(NumCells(problem)));

@@ -22,20 +22,16 @@ class Arena {
 
   template <class T>
   T* Take(int64_t count) {
-    const size_t at = used_;
-    used_ += RoundUpBytes(static_cast<size_t>(count) * sizeof(T));
+    const int64_t at = used_;
+    used_ += RoundUp(count * static_cast<int64_t>(sizeof(T)), kWorkspaceAlignment);
     return base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + at);
   }
-  size_t used() const { return used_; }
+  size_t used() const { return static_cast<size_t>(used_); }
   bool counting() const { return base_ == nullptr; }
 
  private:
-  static size_t RoundUpBytes(size_t bytes) {
-    return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
-  }
-
   uint8_t* base_;
-  size_t used_ = 0;
+  int64_t used_ = 0;
 };
 
 // The arrays behind LevelConstants32 or LevelConstants64, whichever value_dtype needs.
@@ -49,19 +45,17 @@ struct LevelTables {
 LevelTables TakeLevelTables(const Problem& problem, std::span<const Level> levels, const Kernels& kernels,
                             Arena& arena);
 
-// True when the queries are the pixels of value, one each and in the same order, as in an encoder. Then a query most
-// likely samples near its own pixel, and it pays to visit queries tile by tile instead of row by row.
-bool QueriesArePixels(const Problem& problem);
-
-// The queries of QueriesArePixels in tiles of about tile x tile pixels of the largest level: all levels' queries of
-// the first tile, then those of the second, ... `order` has num_queries entries.
-void TileOrder(const Problem& problem, int64_t tile, int32_t* order);
-
 // Tiles of 12 x 12 queries: see docs/kernels.md for the figures of other sizes.
 constexpr int64_t kTile = 12;
 
-// Samples per query and head that the CPU backend takes.
-constexpr int64_t kMaxSamples = 65535;
+// True when the queries are the pixels of value, one each and in the same order, as in an encoder. Then a query most
+// likely samples near its own pixel, and it pays to visit queries tile by tile instead of row by row. Not when there
+// would be more tiles than queries, which levels of unlike shapes make: 10^6 x 1 and 1 x 10^6 pixels have 7 * 10^9.
+bool TilesPay(const Problem& problem);
+
+// The queries of a problem of which TilesPay in tiles of about kTile x kTile pixels of the largest level: all levels'
+// queries of the first tile, then those of the second, ... `order` has num_queries entries.
+void TileOrder(const Problem& problem, int32_t* order);
 
 // Cells of all levels; see CellGrid.
 int64_t NumCells(const Problem& problem);

@@ -3,7 +3,9 @@
 
 #include "xmsda/targets.h"
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
@@ -17,13 +19,25 @@
 namespace xmsda {
 namespace {
 
+#if defined(__x86_64__)
+// The extensions of Highway's AVX2 target that __builtin_cpu_supports does not know by name in every compiler.
+bool HasF16cAndLzcnt() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & bit_F16C) == 0) return false;
+  return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_LZCNT) != 0;
+}
+#endif
+
 // Whether the processor and the system run a target. hwy::SupportedTargets() would say the same, but it is the only
 // thing that would tie every user to Highway's shared library; the rest of Highway is headers.
 bool MachineRuns(Target target) {
   switch (target) {
 #if defined(__x86_64__)
     case Target::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+      // All that Highway asks for: the compiler may use each of them in code for this target.
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("aes") &&
+             __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+             __builtin_cpu_supports("bmi2") && HasF16cAndLzcnt();
     case Target::kAvx512:
       return MachineRuns(Target::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&

@@ -144,20 +144,37 @@ Status TryAll(FiniteDifferences* differences, const testing::CaseData& data, con
   return {};
 }
 
+// Why finite differences of a case would say nothing.
+Status CheckCase(const testing::Case& test_case) {
+  if (test_case.layout == testing::Layout::kPadded || test_case.layout == testing::Layout::kSpread) {
+    // Gaps in an array would be tried as if they were elements.
+    return Status::InvalidArgument(std::string("layout: expected bsmd, bmsd or bmds for grad, got \"") +
+                                   testing::LayoutName(test_case.layout) + "\"");
+  }
+  const Problem& p = test_case.problem;
+  const int64_t per_pixel = p.num_heads * p.channels;
+  const int64_t per_query = p.num_heads * p.SamplesPerQuery();
+  if (p.batch == 0 || (p.value_size * per_pixel == 0 && p.num_queries * per_query == 0)) {
+    return Status::InvalidArgument("problem: expected a value or weights to differentiate by for grad, got " +
+                                   ToString(p));
+  }
+  return {};
+}
+
 }  // namespace
 
 int Grad(const Plan& plan) {
+  for (const NamedCase& named : plan.cases) {
+    if (const Status status = CheckCase(named.test_case); !status.ok()) {
+      std::fprintf(stderr, "xmsda: %s\n", status.message().c_str());
+      return kBadInput;
+    }
+  }
   TbbExecutor threads(plan.threads);
   bool ok = true;
   ordered_json rows = ordered_json::array();
   for (NamedCase named : plan.cases) {
-    // Gaps in an array would be tried as if they were elements.
     testing::Case& test_case = named.test_case;
-    if (test_case.layout == testing::Layout::kPadded || test_case.layout == testing::Layout::kSpread) {
-      std::fprintf(stderr, "xmsda: layout: expected bsmd, bmsd or bmds for grad, got \"%s\"\n",
-                   testing::LayoutName(test_case.layout));
-      return kBadInput;
-    }
     test_case.problem.value_dtype = test_case.problem.location_dtype = DType::kF64;
     for (const Backend* backend : plan.backends) {
       const testing::CaseData data = testing::MakeCase(test_case);

@@ -63,7 +63,12 @@ Status MakePlan(const Options& options, const std::vector<std::string>& default_
       if (all_backends ? backend.name != "reference" : backend.name == "cpu") plan->backends.push_back(&backend);
     }
   }
-  if (Status status = CheckRange("threads", options.threads, 1, 1024); !status.ok()) return status;
+  for (const NamedCase& named : plan->cases) {
+    for (const Backend* backend : plan->backends) {
+      if (Status status = backend->supports(named.test_case.problem); !status.ok()) return status;
+    }
+  }
+  if (Status status = CheckRange("threads", options.threads, 1, kMaxWorkers); !status.ok()) return status;
   if (Status status = CheckRange("repeats", options.repeats, 1, 1000000); !status.ok()) return status;
   if (options.pass != "forward" && options.pass != "backward" && options.pass != "both") {
     return Status::InvalidArgument("pass: expected forward, backward or both, got \"" + options.pass + "\"");

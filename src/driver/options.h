@@ -47,6 +47,7 @@ struct Plan {
 };
 
 // Resolves names. Problems default to `default_problems`, backends to all but the reference (or to "cpu" alone).
+// Refuses a problem that one of the backends does not support.
 Status MakePlan(const Options& options, const std::vector<std::string>& default_problems, bool all_backends,
                 Plan* plan);
 

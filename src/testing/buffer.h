@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,6 +45,9 @@ class Buffer {
   bool GuardsIntact() const {
     if (memory_.get() == nullptr) return true;
 #ifdef XMSDA_ASAN
+    // Several threads may look at the same inputs: one must not close the guards while another one reads them.
+    static std::mutex mutex;
+    const std::lock_guard<std::mutex> lock(mutex);
     __asan_unpoison_memory_region(memory_.get(), front_ + size_ + kGuard);
 #endif
     size_t wrong = 0;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "testing/tester.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -12,8 +13,6 @@
 
 namespace xmsda::testing {
 namespace {
-
-constexpr size_t kWorkspaceAlignment = 64;
 
 // Unit roundoff and least subnormal of a storage type: the last rounding of a result.
 struct Rounding {
@@ -197,6 +196,38 @@ std::string Number(double value) {
   return text;
 }
 
+// Changes with every single byte: each step is a bijection of what came before.
+uint64_t Checksum(const Buffer& buffer) {
+  uint64_t sum = buffer.size();
+  for (size_t i = 0; i < buffer.size(); i += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, buffer.data() + i, std::min(sizeof(word), buffer.size() - i));
+    sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
+    sum ^= sum >> 32;
+  }
+  return sum;
+}
+
+struct NamedInput {
+  const char* name;
+  const Buffer* buffer;
+};
+
+// What a backend reads and must leave as it is, gaps of padded layouts included.
+std::array<NamedInput, 4> InputsOf(const CaseData& data) {
+  return {{{"inputs.value", &data.value},
+           {"inputs.locations", &data.locations},
+           {"inputs.weights", &data.weights},
+           {"grad_output", &data.grad_output}}};
+}
+
+std::array<uint64_t, 4> ChecksumsOf(const CaseData& data) {
+  std::array<uint64_t, 4> sums{};
+  const auto inputs = InputsOf(data);
+  for (size_t i = 0; i < inputs.size(); ++i) sums[i] = Checksum(*inputs[i].buffer);
+  return sums;
+}
+
 Status Damaged(const char* what) {
   return Status::InvalidArgument(std::string(what) + ": expected bytes outside the array to stay, got others");
 }
@@ -206,6 +237,7 @@ Status Damaged(const char* what) {
 Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results) {
   const Problem& problem = data.test_case.problem;
   const int workers = options.executor.num_workers;
+  const std::array<uint64_t, 4> checksums = ChecksumsOf(data);
   const auto make = [&](DType dtype, int64_t elements) {
     const size_t size = DTypeSize(dtype);
     return Buffer(static_cast<size_t>(elements) * size, data.test_case.misaligned ? size : 0, options.poison);
@@ -243,6 +275,13 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
   if (!GapsIntact(data, results->grad_value, options.poison)) return Damaged("gradients.value, gaps of its layout");
   if (!results->grad_locations.GuardsIntact()) return Damaged("gradients.locations");
   if (!results->grad_weights.GuardsIntact()) return Damaged("gradients.weights");
+  const auto inputs = InputsOf(data);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].buffer->GuardsIntact()) return Damaged(inputs[i].name);
+    if (Checksum(*inputs[i].buffer) != checksums[i]) {
+      return Status::InvalidArgument(std::string(inputs[i].name) + ": expected to stay as it was, got a change");
+    }
+  }
   return {};
 }
 

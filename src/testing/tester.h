@@ -27,7 +27,8 @@ struct RunOptions {
   uint8_t poison = 0xFF;
 };
 
-// Forward and backward. Other than Ok also when a guard byte, a gap of a padded layout, or an input was written to.
+// Forward and backward. Other than Ok also when a guard byte of any array, a gap of a padded layout, or an input was
+// written to.
 Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results);
 
 // The worst element of one array.

@@ -1,6 +1,7 @@
-// Fuzzes ParseProblem: what it accepts must print to a text that parses to the same text, and have strides and
-// workspaces that do not overflow (run it under UBSan).
+// Fuzzes ParseProblem: what it accepts prints and parses back, and has strides and workspaces that do not overflow.
 // SPDX-License-Identifier: Apache-2.0
+//
+// Run it under UBSan.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

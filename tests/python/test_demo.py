@@ -1,5 +1,7 @@
-"""The demonstration: one real training, shared by the tests of its results, and its command line on bad input."""
-# SPDX-License-Identifier: Apache-2.0
+"""The demonstration: one real training, shared by the tests of its results, and its command line on bad input.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import copy
 import io
 import math
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,10 @@ from xmsda.reference import grid_sample_formulation
 
 LEVELS = [(6, 8), (3, 4)]
 PIXELS = 60
+
+
+def double(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
 
 
 @pytest.fixture
@@ -168,14 +173,104 @@ def test_loads_the_checkpoint_of_a_transformers_model() -> None:
     torch.testing.assert_close(ours(query, references, flat, LEVELS), output)
 
 
-def test_bad_arguments(module: MSDeformAttn) -> None:
-    with pytest.raises(ValueError, match="d_model: expected a multiple of n_heads = 8, got 60"):
+@pytest.mark.parametrize("name", ["d_model", "n_levels", "n_heads", "n_points"])
+@pytest.mark.parametrize("size", [0, -1])
+def test_sizes_below_one(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected at least 1, got {size}$"):
+        MSDeformAttn(**{name: size})
+
+
+def test_d_model_must_be_a_multiple() -> None:
+    with pytest.raises(ValueError, match=r"^d_model: expected a multiple of n_heads = 8, got 60$"):
         MSDeformAttn(d_model=60)
-    query, _, flat = inputs(2)
-    with pytest.raises(ValueError, match="reference_points: expected a last axis of 2"):
-        module(query, torch.rand(2, 5, 2, 3, dtype=torch.float64), flat, LEVELS)
-    with pytest.raises(ValueError, match=r"spatial_shapes\[1\]: expected a level inside the 60 pixels of value"):
-        module(*inputs(2), [(6, 8), (3, 5)])
+
+
+# What is changed of a good call, and the message.
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "query type": ({"query": [0.0]}, r"query: expected a tensor \[B, Q, d_model\], got list"),
+    "query rank": ({"query": double(5, 32)}, r"query: expected \[B, Q, d_model\] = \[any, any, 32\], got \[5, 32\]"),
+    "query channels": ({"query": double(2, 5, 16)}, r"query: expected .* = \[any, any, 32\], got \[2, 5, 16\]"),
+    "flat rank": (
+        {"input_flatten": double(60, 32)},
+        r"input_flatten: expected \[B, S, d_model\] = \[2, any, 32\], got",
+    ),
+    "flat batch": (
+        {"input_flatten": double(1, 60, 32)},
+        r"input_flatten: expected .*\[2, any, 32\], got \[1, 60, 32\]",
+    ),
+    "flat too short": (
+        {"input_flatten": double(2, 59, 32)},
+        r"input_spatial_shapes\[1\]: expected a level inside the 59 pixels of input_flatten, got 3 x 4 pixels from 48",
+    ),
+    "level too large": (
+        {"input_spatial_shapes": [(6, 8), (3, 5)]},
+        r"input_spatial_shapes\[1\]: expected a level inside the 60 pixels of input_flatten, got 3 x 5 pixels from 48",
+    ),
+    "level of no height": (
+        {"input_spatial_shapes": [(6, 8), (0, 4)]},
+        r"input_spatial_shapes\[1\]: expected height and width of at least 1, got 0 x 4",
+    ),
+    "level count": (
+        {"input_spatial_shapes": [(6, 8)]},
+        r"input_spatial_shapes: expected \[L, 2\] = \[2, 2\], got \[1, 2\]",
+    ),
+    "level count of a tensor": (
+        {"input_spatial_shapes": torch.ones(3, 2, dtype=torch.int64)},
+        r"input_spatial_shapes: expected \[L, 2\] = \[2, 2\], got \[3, 2\]",
+    ),
+    "levels of float": (
+        {"input_spatial_shapes": [(6, 8), (3, 4.5)]},
+        r"input_spatial_shapes: expected a tensor \[L, 2\] or a sequence of pairs of integers, got \[",
+    ),
+    "levels of a float tensor": (
+        {"input_spatial_shapes": torch.ones(2, 2)},
+        "input_spatial_shapes: expected int64 or int32, got float32",
+    ),
+    "levels number": ({"input_spatial_shapes": 24}, "input_spatial_shapes: expected a tensor .*, got 24"),
+    "start past the end": (
+        {"input_level_start_index": [0, 49]},
+        r"input_level_start_index\[1\]: expected a level inside the 60 pixels of input_flatten, got .* from 49",
+    ),
+    "start of float": ({"input_level_start_index": [0, 48.5]}, "input_level_start_index: expected a tensor .*48.5"),
+    "start count": ({"input_level_start_index": [0]}, r"input_level_start_index: expected \[L\] = \[2\], got \[1\]"),
+    "reference levels": (
+        {"reference_points": double(2, 5, 3, 2)},
+        r"reference_points: expected \[B, Q, L, 2 or 4\] = \[2, 5, 2, any\], got \[2, 5, 3, 2\]",
+    ),
+    "reference queries": (
+        {"reference_points": double(2, 4, 2, 2)},
+        r"reference_points: expected .*, got \[2, 4, 2, 2\]",
+    ),
+    "reference last axis": (
+        {"reference_points": double(2, 5, 2, 3)},
+        r"reference_points: expected a last axis of 2 \(points\) or 4 \(boxes\), got 3",
+    ),
+    "mask shape": (
+        {"input_padding_mask": torch.zeros(2, 59, dtype=torch.bool)},
+        r"input_padding_mask: expected \[B, S\] = \[2, 60\], got \[2, 59\]",
+    ),
+    "mask dtype": (
+        {"input_padding_mask": torch.zeros(2, 60)},
+        "input_padding_mask: expected torch.bool, got torch.float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_argument(module: MSDeformAttn, name: str) -> None:
+    changed, message = BAD[name]
+    good = dict(zip(("query", "reference_points", "input_flatten"), inputs(2), strict=True))
+    arguments: dict[str, Any] = {**good, "input_spatial_shapes": LEVELS, **changed}
+    with pytest.raises((ValueError, TypeError), match=f"^{message}") as caught:
+        module(**arguments)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("sizes", [(0, 5), (2, 0)], ids=["no batch", "no queries"])
+def test_nothing_to_attend(module: MSDeformAttn, sizes: tuple[int, int]) -> None:
+    batch, queries = sizes
+    output = module(double(batch, queries, 32), double(batch, queries, 2, 2), double(batch, PIXELS, 32), LEVELS)
+    assert output.shape == (batch, queries, 32)
 
 
 def test_repr_tells_the_sizes() -> None:

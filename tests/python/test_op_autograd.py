@@ -1,4 +1,4 @@
-"""Gradients: finite differences, subsets of inputs, autocast, checkpointing, and no second derivative.
+"""Gradients: finite differences, subsets of inputs, autocast, checkpointing; no second derivative, no forward mode.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -7,6 +7,7 @@ import pytest
 import torch
 import xmsda
 from problems import Call, Case, gradients, make_call, relative_error
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 from xmsda import ms_deform_attn
 from xmsda.reference import grid_sample_formulation
@@ -94,6 +95,40 @@ def test_gradient_of_gradient_is_refused(through: str) -> None:
     (grad,) = torch.autograd.grad(output.sum(), call.value, create_graph=True)
     with pytest.raises(NotImplementedError, match="gradient of its gradient is not implemented"):
         grad.sum().backward()
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("needs_grad", [False, True], ids=["no grad", "grad"])
+@pytest.mark.parametrize("through", ["jvp", "make_dual", "linearize"])
+def test_forward_mode_is_refused(position: int, needs_grad: bool, through: str) -> None:
+    call = make_call(Case())
+    tensor = call.floats[position].requires_grad_(needs_grad)
+
+    def run(changed: torch.Tensor) -> torch.Tensor:
+        floats = [changed if number == position else other for number, other in enumerate(call.floats)]
+        return call.with_floats(floats[0], floats[1], floats[2]).run(ms_deform_attn)
+
+    message = r"^xmsda\.ms_deform_attn: forward-mode differentiation \(jvp\) is not supported; use backward$"
+    with pytest.raises(NotImplementedError, match=message):
+        if through == "jvp":
+            torch.func.jvp(run, (tensor,), (torch.ones_like(tensor),))
+        elif through == "linearize":
+            torch.func.linearize(run, tensor)
+        else:
+            with forward_ad.dual_level():
+                run(forward_ad.make_dual(tensor, torch.ones_like(tensor)))
+
+
+def test_a_level_of_forward_mode_without_dual_tensors_is_no_obstacle() -> None:
+    call = make_call(Case())
+    expected = gradients(call, ms_deform_attn, torch.ones(1, 2, 4))
+    with forward_ad.dual_level():
+        output, grads = gradients(call, ms_deform_attn, torch.ones(1, 2, 4))
+    assert torch.equal(output, expected[0])
+    for grad, reference in zip(grads, expected[1], strict=True):
+        assert grad is not None
+        assert reference is not None
+        assert torch.equal(grad, reference)
 
 
 def test_create_graph_gives_the_same_gradient() -> None:

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,81 @@ def test_compile_reports_bad_arguments_by_name() -> None:
     compiled = torch.compile(ms_deform_attn, fullgraph=True, backend="aot_eager")
     with pytest.raises(Exception, match=r"attention_weights: expected \[B, Q, M, L, P\]"):
         call.run(compiled)
+
+
+@pytest.mark.parametrize("dynamic", [None, True], ids=["static", "dynamic"])
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"spatial_shapes": [(6, 4.5), (3, 2)]}, "spatial_shapes"),
+        ({"spatial_shapes": [(6, 4.0), (3, 2)]}, "spatial_shapes"),
+        ({"spatial_shapes": [(True, 4), (3, 2)]}, "spatial_shapes"),
+        ({"level_start_index": [0, 24.5]}, "level_start_index"),
+        ({"level_start_index": [False, 24]}, "level_start_index"),
+        ({"options": {"points_per_level": [2, 2.5]}}, "points_per_level"),
+    ],
+    ids=str,
+)
+def test_compile_refuses_what_is_no_integer(fields: dict[str, Any], name: str, dynamic: bool | None) -> None:
+    call = replace(make_call(Case(), torch.float32), **fields)
+    compiled = torch.compile(ms_deform_attn, fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    with pytest.raises(Exception, match=f"{name}: expected "):
+        call.run(compiled)
+
+
+def test_compile_with_dynamic_lists() -> None:
+    compiled = torch.compile(ms_deform_attn, fullgraph=True, dynamic=True, backend="eager")
+    for levels, points in [(((6, 4), (3, 2)), (3, 1)), (((5, 7), (2, 4)), (2, 5))]:
+        call = make_call(Case(levels=levels, points=points, starts=(0, levels[0][0] * levels[0][1])), torch.float32)
+        call.spatial_shapes, call.level_start_index = call.spatial_shapes.tolist(), call.level_start_index.tolist()
+        assert torch.equal(call.run(compiled), call.run(ms_deform_attn))
+
+
+class ListAttention(nn.Module):
+    """Makes the list of levels from the sizes of maps, as models do."""
+
+    def forward(self, maps: list[Tensor], locations: Tensor, weights: Tensor) -> Tensor:
+        value = torch.cat([level.flatten(2).transpose(1, 2) for level in maps], dim=1).unflatten(-1, (2, 2))
+        return ms_deform_attn(value, [(m.shape[2], m.shape[3]) for m in maps], None, locations, weights)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_export_keeps_sizes_in_lists_dynamic(strict: bool) -> None:
+    call = make_call(Case(), torch.float32)
+    samples = (call.sampling_locations, call.attention_weights)
+    dims = [torch.export.Dim(name, min=2) for name in ("h0", "w0", "h1", "w1")]
+    program = torch.export.export(
+        ListAttention(),
+        ([torch.randn(1, 4, 6, 4), torch.randn(1, 4, 3, 2)], *samples),
+        dynamic_shapes=([{2: dims[0], 3: dims[1]}, {2: dims[2], 3: dims[3]}], None, None),
+        strict=strict,
+    )
+    maps = [torch.randn(1, 4, 5, 7), torch.randn(1, 4, 4, 9)]
+    assert torch.equal(program.module()(maps, *samples), ListAttention()(maps, *samples))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_export_refuses_what_is_no_integer(strict: bool) -> None:
+    class Model(nn.Module):
+        def forward(self, value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
+            return ms_deform_attn(value, [(6, 4.5), (3, 2)], None, locations, weights)  # type: ignore[list-item]
+
+    call = make_call(Case(), torch.float32)
+    with pytest.raises(Exception, match="spatial_shapes: expected "):
+        torch.export.export(Model(), tuple(call.floats), strict=strict)
+
+
+def test_compile_refuses_forward_mode() -> None:
+    call = make_call(Case(), torch.float32)
+
+    def derivative(value: Tensor) -> Tensor:
+        def run(changed: Tensor) -> Tensor:
+            return ms_deform_attn(changed, [(6, 4), (3, 2)], None, call.sampling_locations, call.attention_weights)
+
+        return torch.func.jvp(run, (value,), (torch.ones_like(value),))[1]
+
+    with pytest.raises(Exception, match="forward-mode differentiation"):
+        torch.compile(derivative, fullgraph=True, backend="aot_eager")(call.value)
 
 
 class Attention(nn.Module):

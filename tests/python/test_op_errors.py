@@ -3,6 +3,8 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +13,17 @@ import pytest
 import torch
 import xmsda
 from problems import Call, Case, make_call
-from xmsda import ms_deform_attn
+from xmsda import ms_deform_attn, ops
 
 Change = Callable[[Call], Any]
+ARGUMENTS = frozenset(inspect.signature(ms_deform_attn).parameters)
+
+
+def assert_names_an_argument(error: BaseException, names: frozenset[str] = ARGUMENTS) -> None:
+    """One line that begins with an argument of the function, perhaps one level of it."""
+    found = re.fullmatch(r"(\w+)(\[\d+\])?: expected .+, got .+", str(error))
+    assert found is not None, error
+    assert found[1] in names, error
 
 
 def change(**fields: Any) -> Change:
@@ -146,6 +156,22 @@ BAD: dict[str, tuple[Change, type[Exception], str]] = {
         TypeError,
         r"spatial_shapes: expected .* got \[",
     ),
+    "shapes list of bool": (change(spatial_shapes=[(True, 4), (3, 2)]), TypeError, "spatial_shapes: expected .*True"),
+    "shapes list of tensors of bool": (
+        change(spatial_shapes=[(torch.tensor(True), 4), (3, 2)]),
+        TypeError,
+        "spatial_shapes: expected .*tensor",
+    ),
+    "shapes array of float": (
+        change(spatial_shapes=np.array([[6.0, 4.0], [3.0, 2.0]])),
+        TypeError,
+        r"spatial_shapes: expected .* got array\(\[\[6",
+    ),
+    "shapes beyond 64 bits": (
+        change(spatial_shapes=[(2**64, 1), (3, 2)]),
+        TypeError,
+        r"spatial_shapes: expected .* got \[\(18446744073709551616, 1\), \(3, 2\)\]",
+    ),
     "shapes list of triples": (change(spatial_shapes=[(6, 4, 1)]), TypeError, "spatial_shapes: expected a tensor"),
     "shapes number": (change(spatial_shapes=24), TypeError, "spatial_shapes: expected a tensor .* got 24"),
     "starts count": (starts(0), ValueError, r"level_start_index: expected \[L\] = \[2\], got \[1\]"),
@@ -159,6 +185,13 @@ BAD: dict[str, tuple[Change, type[Exception], str]] = {
     "starts far past S": (starts(0, 2**62), ValueError, r"level_start_index\[1\]: expected a level inside the 30 pix"),
     "starts float": (starts(0.0, 24.0), ValueError, "level_start_index: expected int64 or int32, got"),
     "starts list of float": (change(level_start_index=[0, 24.5]), TypeError, "level_start_index: expected a tensor"),
+    "starts list of bool": (change(level_start_index=[False, 24]), TypeError, "level_start_index: expected .*False"),
+    "starts number": (change(level_start_index=0), TypeError, "level_start_index: expected a tensor .* got 0"),
+    "starts beyond 64 bits": (
+        change(level_start_index=[0, 2**64]),
+        TypeError,
+        r"level_start_index: expected .* got \[0, 18446744073709551616\]",
+    ),
     "starts device": (
         change(level_start_index=torch.zeros(2, dtype=torch.int64, device="meta")),
         ValueError,
@@ -184,7 +217,18 @@ BAD: dict[str, tuple[Change, type[Exception], str]] = {
         ValueError,
         r"points_per_level: expected at most 65535 points over all levels, got 4611686018427387904 in level 0 after 0",
     ),
-    "points float": (all_of(flat_samples, options(points_per_level=[2.5, 1.5])), TypeError, "float"),
+    "points float": (
+        all_of(flat_samples, options(points_per_level=[2.5, 1.5])),
+        TypeError,
+        r"points_per_level: expected a sequence of integers or None, got \[2.5, 1.5\]",
+    ),
+    "points bool": (options(points_per_level=[2, True]), TypeError, r"points_per_level: expected .* got \[2, True\]"),
+    "points number": (
+        options(points_per_level=3),
+        TypeError,
+        "points_per_level: expected a sequence of integers or None, got 3",
+    ),
+    "points text": (options(points_per_level="22"), TypeError, "points_per_level: expected .*, got '22'"),
     "points not P": (
         options(points_per_level=[1, 3]),
         ValueError,
@@ -206,7 +250,20 @@ def test_bad_argument(name: str, with_grad: bool) -> None:
                 tensor.requires_grad_()
     with pytest.raises(error, match=message) as caught:
         call.run(ms_deform_attn)
-    assert len(str(caught.value).splitlines()) == 1
+    assert_names_an_argument(caught.value)
+
+
+# Under autocast the tensors are converted before the operator sees them.
+@pytest.mark.parametrize("name", BAD)
+def test_bad_argument_under_autocast(name: str) -> None:
+    spoil, error, _ = BAD[name]
+    call = make_call(Case(), torch.float32)
+    spoil(call)
+    if name in ("locations half", "weights dtype"):
+        return  # autocast makes these types fit
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(error) as caught:
+        call.run(ms_deform_attn)
+    assert_names_an_argument(caught.value)
 
 
 @pytest.mark.parametrize("target", ["auto", "portable", "reference"])
@@ -231,8 +288,33 @@ def test_sizes_beyond_the_limits(with_grad: bool) -> None:
         ms_deform_attn(value.expand(1, 2**31, 1, 1), [(1, 1)], None, samples, samples[..., 0])
     # 2^61 heads of one number each, all of them the same: more bytes than 64 bits count.
     many = (value.expand(1, 1, 2**61, 1), samples.expand(1, 1, 2**61, 1, 1, 2))
-    with pytest.raises(ValueError, match=r"^[a-z_, ]+: expected .*, got "):
+    message = (
+        r"^value: expected \[B, S, M, D\] of fewer than 2\^47 elements, a size of 0 counted as 1, got \[1, 1, 2305"
+    )
+    with pytest.raises(ValueError, match=message) as caught:
         ms_deform_attn(many[0], [(1, 1)], None, many[1], many[1][..., 0])
+    assert_names_an_argument(caught.value)
+    # As many queries: value is small, locations and output are not.
+    many = (value, samples.expand(1, 2**61, 1, 1, 1, 2))
+    with pytest.raises(ValueError, match=r"^sampling_locations: expected locations of fewer than 2\^47") as caught:
+        ms_deform_attn(many[0], [(1, 1)], None, many[1], many[1][..., 0])
+    assert_names_an_argument(caught.value)
+    many = (value.expand(1, 1, 1, 2**20), samples.expand(1, 2**40, 1, 1, 1, 2))
+    with pytest.raises(ValueError, match=r"^sampling_locations: expected an output .* of fewer than 2\^47") as caught:
+        ms_deform_attn(many[0], [(1, 1)], None, many[1], many[1][..., 0])
+    assert_names_an_argument(caught.value)
+
+
+@pytest.mark.parametrize("target", ["auto", "reference"])
+def test_more_cells_than_the_limit(target: str) -> None:
+    # 2^31 - 2^16 pixels, each of them the same, and 2^31 + 2^15 cells.
+    value = torch.ones(1, 1, 1, 1).expand(1, 65536 * 32767, 1, 1)
+    samples = torch.full((1, 1, 1, 1, 1, 2), 0.5)
+    message = (
+        r"^spatial_shapes: expected fewer than 2\^31 cells \(height \+ 1\) \* \(width \+ 1\) in all, got 2147516416$"
+    )
+    with xmsda.use_target(target), pytest.raises(ValueError, match=message):
+        ms_deform_attn(value, [(65536, 32767)], None, samples, samples[..., 0])
 
 
 def test_more_samples_than_the_limit() -> None:
@@ -288,3 +370,28 @@ def test_numbers_of_other_types_are_integers_too() -> None:
     call.spatial_shapes = [(np.int64(6), np.int32(4)), torch.Size((3, 2))]
     call.options["points_per_level"] = np.array([1, 3])
     assert torch.equal(call.run(ms_deform_attn), expected)
+
+
+@pytest.mark.parametrize("first", ["integers", "others"])
+@pytest.mark.parametrize("other", [float, bool, np.float64], ids=lambda kind: kind.__name__)
+def test_numbers_that_equal_a_cached_integer(first: str, other: Callable[[int], Any]) -> None:
+    call = make_call(Case(levels=((1, 1), (1, 1)), starts=(0, 1)), torch.float32)
+    integers = ([(1, 1), (1, 1)], [0, 1])
+    others = ([(other(1), 1), (1, 1)], [other(0), 1])
+    ops._cached_shapes.cache_clear()
+    ops._cached_starts.cache_clear()
+
+    def accepts() -> None:
+        call.spatial_shapes, call.level_start_index = integers
+        call.run(ms_deform_attn)
+
+    def refuses() -> None:
+        call.spatial_shapes, call.level_start_index = others[0], integers[1]
+        with pytest.raises(TypeError, match=r"^spatial_shapes: expected "):
+            call.run(ms_deform_attn)
+        call.spatial_shapes, call.level_start_index = integers[0], others[1]
+        with pytest.raises(TypeError, match=r"^level_start_index: expected "):
+            call.run(ms_deform_attn)
+
+    for step in (accepts, refuses) if first == "integers" else (refuses, accepts):
+        step()

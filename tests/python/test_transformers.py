@@ -1,6 +1,9 @@
-# The operator inside transformers: every architecture computes the same with and without the patch.
-# SPDX-License-Identifier: Apache-2.0
-"""Models are the tiny ones of transformers_zoo, in double precision unless a test is about another type."""
+"""The operator inside transformers: every architecture computes the same with and without the patch.
+
+SPDX-License-Identifier: Apache-2.0
+
+Models are the tiny ones of transformers_zoo, in double precision unless a test is about another type.
+"""
 
 from __future__ import annotations
 

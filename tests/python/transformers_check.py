@@ -1,6 +1,9 @@
-# What the tests of the transformers integration share: counting calls, running a model, comparing two runs.
-# SPDX-License-Identifier: Apache-2.0
-"""Comparisons are relative to the size of what is compared, with the bound derived at `RELATIVE`."""
+"""What the tests of the transformers integration share: counting calls, running a model, comparing two runs.
+
+SPDX-License-Identifier: Apache-2.0
+
+Comparisons are relative to the size of what is compared, with the bound derived at `RELATIVE`.
+"""
 
 from __future__ import annotations
 

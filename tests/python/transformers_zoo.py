@@ -1,6 +1,9 @@
-# Tiny random-weight models of every transformers architecture that has deformable attention; nothing is downloaded.
-# SPDX-License-Identifier: Apache-2.0
-"""`CASES`: name -> (module that must be patched, function that builds the model and its inputs)."""
+"""Tiny random-weight models of every transformers architecture that has deformable attention; nothing is downloaded.
+
+SPDX-License-Identifier: Apache-2.0
+
+`CASES`: name -> (module that must be patched, function that builds the model and its inputs).
+"""
 
 from __future__ import annotations
 

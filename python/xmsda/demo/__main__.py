@@ -1,5 +1,7 @@
-"""Command line of the demonstration: train and compare, or run the trained model on a picture."""
-# SPDX-License-Identifier: Apache-2.0
+"""Command line of the demonstration: train and compare, or run the trained model on a picture.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

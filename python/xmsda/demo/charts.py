@@ -1,5 +1,7 @@
-"""The pictures of the demonstration: objects on a photo, loss curves, times."""
-# SPDX-License-Identifier: Apache-2.0
+"""The pictures of the demonstration: objects on a photo, loss curves, times.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

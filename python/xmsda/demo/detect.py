@@ -1,5 +1,7 @@
-"""Detections of a model on a picture, and which labelled objects they find."""
-# SPDX-License-Identifier: Apache-2.0
+"""Detections of a model on a picture, and which labelled objects they find.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The one exception that the demonstration shows to its user as a single line."""
-# SPDX-License-Identifier: Apache-2.0
+"""The one exception that the demonstration shows to its user as a single line.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The two implementations that are compared, as context managers, and a proof of which one ran."""
-# SPDX-License-Identifier: Apache-2.0
+"""The two implementations that are compared, as context managers, and a proof of which one ran.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

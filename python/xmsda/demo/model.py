@@ -1,5 +1,7 @@
-"""The small Deformable-DETR of the demonstration: built from a seed, saved, loaded."""
-# SPDX-License-Identifier: Apache-2.0
+"""The small Deformable-DETR of the demonstration: built from a seed, saved, loaded.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The labelled photo, pictures from files, and the tensor that the model sees of either."""
-# SPDX-License-Identifier: Apache-2.0
+"""The labelled photo, pictures from files, and the tensor that the model sees of either.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

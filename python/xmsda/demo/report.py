@@ -1,5 +1,7 @@
-"""What the demonstration prints and the JSON that it leaves."""
-# SPDX-License-Identifier: Apache-2.0
+"""What the demonstration prints and the JSON that it leaves.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

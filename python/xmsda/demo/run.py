@@ -1,5 +1,7 @@
-"""The two things the demonstration does: train and compare, and look at another picture."""
-# SPDX-License-Identifier: Apache-2.0
+"""The two things the demonstration does: train and compare, and look at another picture.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

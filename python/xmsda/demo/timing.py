@@ -1,5 +1,7 @@
-"""Time of a training step and of one MSDA call under each implementation, interleaved, on the model's own tensors."""
-# SPDX-License-Identifier: Apache-2.0
+"""Time of a training step and of one MSDA call under each implementation, interleaved, on the model's own tensors.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Training steps, and the proof that two implementations train alike."""
-# SPDX-License-Identifier: Apache-2.0
+"""Training steps, and the proof that two implementations train alike.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

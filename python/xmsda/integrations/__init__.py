@@ -1,3 +1,6 @@
-# Adapters that put the operator into other libraries; each is imported on its own.
-# SPDX-License-Identifier: Apache-2.0
-"""Adapters for other libraries. Nothing here imports those libraries by itself."""
+"""Adapters that put the operator into other libraries; each is imported on its own.
+
+SPDX-License-Identifier: Apache-2.0
+
+Nothing here imports those libraries by itself.
+"""

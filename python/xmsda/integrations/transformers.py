@@ -1,6 +1,6 @@
-# Puts the operator into the models of Hugging Face transformers, reversibly, in this process only.
-# SPDX-License-Identifier: Apache-2.0
 """Run the deformable attention of Hugging Face transformers with xmsda.
+
+SPDX-License-Identifier: Apache-2.0
 
 >>> from xmsda.integrations import transformers as xmsda_transformers
 >>> with xmsda_transformers.patch():
