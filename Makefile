@@ -3,7 +3,7 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-long bench lint format clean
+.PHONY: help setup build demo test test-long bench validate-sim lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -24,13 +24,17 @@ demo: ## train a detector on a photo with xmsda; pictures and tables go to out/d
 test: ## everything that CI runs
 	@scripts/test.sh
 
-test-long: ## the same, with longer fuzzing and the slow Python tests
+test-long: ## the same, with longer fuzzing, more random problems and the slow Python tests
 	@LONG=1 scripts/test.sh
 
 bench: ## measure against the peers; QUICK=1 takes two minutes
 	@scripts/setup.sh bench
 	@scripts/build.sh
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
+
+validate-sim: ## the figures published of the chip against the simulator: docs/validation.md
+	@scripts/setup.sh sim
+	@scripts/validate_sim.sh
 
 lint: ## clang-format, ruff, mypy
 	@scripts/setup.sh test

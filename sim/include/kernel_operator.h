@@ -1,0 +1,25 @@
+// The one header of a kernel: the Ascend C API on the simulator.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "ascendc/atomic.h"
+#include "ascendc/cache.h"
+#include "ascendc/data_copy.h"
+#include "ascendc/debug.h"
+#include "ascendc/half.h"
+#include "ascendc/macros.h"
+#include "ascendc/not_simulated.h"
+#include "ascendc/params.h"
+#include "ascendc/pipe.h"
+#include "ascendc/scalar.h"
+#include "ascendc/sync.h"
+#include "ascendc/tensor.h"
+#include "ascendc/types.h"
+#include "ascendc/vector_arith.h"
+#include "ascendc/vector_cast.h"
+#include "ascendc/vector_compare.h"
+#include "ascendc/vector_composite.h"
+#include "ascendc/vector_gather.h"
+#include "ascendc/vector_mask.h"
+#include "ascendc/vector_permute.h"
+#include "ascendc/vector_reduce.h"

@@ -1,0 +1,140 @@
+// Access to a core's memories and to GM, in bounds and checked.
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/execution.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/core.h"
+#include "engine/launch.h"
+#include "exec/tables.h"
+
+namespace ascsim {
+namespace {
+
+constexpr std::array<const char*, kNumSpaces> kSpaceNames = {"GM", "UB", "L1"};
+
+// What an out-of-bounds access gets instead: grown to the largest one, never read by anybody else.
+std::vector<uint8_t>& Scratch() {
+  static std::vector<uint8_t> scratch;
+  return scratch;
+}
+
+}  // namespace
+
+Execution::Execution(Core& core, const Instruction& instruction)
+    : core_(core), instruction_(instruction), checked_(Launch::Current()->options().checks.enabled) {}
+
+uint8_t* Execution::Access(const Operand& operand, uint64_t address, uint64_t size, AccessKind kind) {
+  uint8_t* bytes = nullptr;
+  if (operand.space == Space::kGM) {
+    const Allocation* allocation = Launch::Current()->memory().Find(address);
+    if (allocation == nullptr || allocation->freed || address + size > allocation->address + allocation->size) {
+      return OutOfBounds(operand, address, size, kind);
+    }
+    bytes = reinterpret_cast<uint8_t*>(address);
+  } else {
+    std::vector<uint8_t>& memory = core_.memory(operand.space);
+    if (address > memory.size() || size > memory.size() - address) return OutOfBounds(operand, address, size, kind);
+    bytes = memory.data() + address;
+  }
+  if (checked_ && size > 0) {
+    const size_t slot = &operand == &instruction_.dst    ? 0
+                        : &operand == &instruction_.src0 ? 1
+                        : &operand == &instruction_.src1 ? 2
+                                                         : 3;
+    // dst may be read and written (MulAddDst): reads of it go to the slot of src2, which such instructions lack.
+    Run& run = runs_[slot == 0 && kind == AccessKind::kRead ? 3 : slot];
+    if (run.end == address && run.kind == kind && run.space == operand.space && run.begin != run.end) {
+      run.end += size;
+    } else {
+      if (run.begin != run.end) {
+        Launch::Current()->checker().Access(run.space, run.begin, run.end - run.begin, run.kind);
+      }
+      run = {address, address + size, operand.space, kind};
+    }
+  }
+  return bytes;
+}
+
+uint8_t* Execution::OutOfBounds(const Operand& operand, uint64_t address, uint64_t size, AccessKind kind) {
+  std::string what =
+      std::string(kind == AccessKind::kRead ? "reads " : "writes ") + std::to_string(size) + " bytes at ";
+  Rule rule = Rule::kOutOfBounds;
+  if (operand.space == Space::kGM) {
+    const Allocation* allocation = Launch::Current()->memory().Find(address);
+    if (address == 0) {
+      what += "a null GM pointer";
+    } else if (allocation == nullptr) {
+      what += "a GM address outside every allocation";
+    } else if (allocation->freed) {
+      rule = Rule::kUseAfterFree;
+      what += "offset " + std::to_string(address - allocation->address) + " of GM #" +
+              std::to_string(allocation->number) + ", which was freed";
+    } else {
+      what += "offset " + std::to_string(address - allocation->address) + " of GM #" +
+              std::to_string(allocation->number) + ", which has " + std::to_string(allocation->size) + " bytes";
+    }
+  } else {
+    what += std::string(kSpaceNames[static_cast<size_t>(operand.space)]) + " address " + std::to_string(address) +
+            " of " + std::to_string(core_.memory(operand.space).size());
+  }
+  Report(rule, what, operand.space, address, size);
+  std::vector<uint8_t>& scratch = Scratch();
+  if (scratch.size() < size) scratch.resize(size);
+  std::fill(scratch.begin(), scratch.begin() + static_cast<int64_t>(size), uint8_t{0});
+  return scratch.data();
+}
+
+void Execution::Flush() {
+  // Sources first: what an instruction in place reads is not what it writes.
+  for (const size_t slot : {size_t{1}, size_t{2}, size_t{3}, size_t{0}}) {
+    Run& run = runs_[slot];
+    if (run.begin != run.end) Launch::Current()->checker().Access(run.space, run.begin, run.end - run.begin, run.kind);
+    run.begin = run.end = 0;
+  }
+}
+
+void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t address, uint64_t size) {
+  Breach breach;
+  breach.rule = rule;
+  breach.first = {instruction_.op, instruction_.pipe, instruction_.loc, core_.index};
+  breach.space = space;
+  breach.address = address;
+  breach.size = size;
+  if (space == Space::kGM) {
+    if (const Allocation* allocation = Launch::Current()->memory().Find(address); allocation != nullptr) {
+      breach.allocation = allocation->number;
+      breach.address = address - allocation->address;
+    }
+  }
+  breach.what = what;
+  Launch::Current()->checker().Report(std::move(breach));
+}
+
+bool Execution::Wants(Rule rule) const { return Launch::Current()->checker().Wants(rule); }
+
+uint64_t Execution::MemoryBytes(Space space) const { return core_.memory(space).size(); }
+
+uint64_t& Execution::special_register(int i) { return core_.special[static_cast<size_t>(i)]; }
+
+ExecFunction FindExec(Op op, DType dst, DType src) {
+  using Finder = ExecFunction (*)(Op, DType, DType);
+  constexpr std::array<Finder, 8> kFinders = {FindElementwise, FindCast,    FindCompare, FindReduce,
+                                              FindGather,      FindPermute, FindCopy,    FindScalar};
+  struct Entry {
+    ExecFunction function = nullptr;
+    bool known = false;
+  };
+  static std::array<std::array<std::array<Entry, kNumDTypes>, kNumDTypes>, kNumOps> table{};
+  Entry& entry = table[static_cast<size_t>(op)][static_cast<size_t>(dst)][static_cast<size_t>(src)];
+  if (!entry.known) {
+    for (const Finder find : kFinders) {
+      if (entry.function == nullptr) entry.function = find(op, dst, src);
+    }
+    entry.known = true;
+  }
+  return entry.function;
+}
+
+}  // namespace ascsim

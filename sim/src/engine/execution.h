@@ -1,0 +1,74 @@
+// One instruction taking effect on one core: every byte it touches goes through here, in bounds and checked.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "ascsim/instruction.h"
+#include "check/checker.h"
+#include "core/rules.h"
+
+namespace ascsim {
+
+struct Core;
+
+// An exec function reads all operands of a repeat before it writes any result of it: that is what silicon does when
+// source and destination overlap.
+class Execution {
+ public:
+  Execution(Core& core, const Instruction& instruction);
+  ~Execution() { Flush(); }
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
+
+  const Instruction& instruction() const { return instruction_; }
+
+  // The bytes [address, address + size) of an operand's memory, size <= 2^31. Out of bounds is reported, and reads give
+  // zeros (writes go nowhere) then; the pointer is valid until the next out-of-bounds access.
+  const uint8_t* Read(const Operand& operand, uint64_t address, uint64_t size) {
+    return Access(operand, address, size, AccessKind::kRead);
+  }
+  uint8_t* Write(const Operand& operand, uint64_t address, uint64_t size) {
+    return Access(operand, address, size, AccessKind::kWrite);
+  }
+  // Atomic read-modify-write in GM.
+  uint8_t* Update(const Operand& operand, uint64_t address, uint64_t size) {
+    return Access(operand, address, size, AccessKind::kAtomic);
+  }
+
+  // A breach that only the execution can see (gather offsets, casts). `address` 0: no place.
+  void Report(Rule rule, const std::string& what, Space space = Space::kUB, uint64_t address = 0, uint64_t size = 0);
+  bool Wants(Rule rule) const;
+  bool checked() const { return checked_; }
+
+  // Of UB or L1. Read(operand, 0, 0) gives its first byte, for what is told of its accesses later (Gather).
+  uint64_t MemoryBytes(Space space) const;
+
+  // Results of vector instructions for the scalar unit: see SpecialRegister in runtime.h.
+  uint64_t& special_register(int i);
+
+ private:
+  struct Run {  // accesses that follow each other are checked as one
+    uint64_t begin = 0, end = 0;
+    Space space = Space::kUB;
+    AccessKind kind = AccessKind::kRead;
+  };
+
+  uint8_t* Access(const Operand& operand, uint64_t address, uint64_t size, AccessKind kind);
+  uint8_t* OutOfBounds(const Operand& operand, uint64_t address, uint64_t size, AccessKind kind);
+  void Flush();
+
+  Core& core_;
+  const Instruction& instruction_;
+  bool checked_;
+  std::array<Run, 4> runs_{};  // by operand: dst, src0, src1, src2
+};
+
+using ExecFunction = void (*)(Execution&);
+
+// What runs `op` on operands of these types; null when the simulator has no such instruction.
+ExecFunction FindExec(Op op, DType dst, DType src);
+
+}  // namespace ascsim

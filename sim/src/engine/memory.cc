@@ -1,0 +1,110 @@
+// Device memory (GM): pages of the host of their own for each allocation, so that addresses tell whose they are.
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+
+namespace ascsim {
+namespace {
+
+// A NaN as half, bfloat16, float and double (0x7ff77ff7...), and no plausible integer.
+constexpr uint64_t kPoison = 0x7ff77ff77ff77ff7;
+
+uint64_t PageBytes() {
+  static const uint64_t bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+// Usable pages and a guard page behind them, which keeps neighbours apart: an overrun of less than a page meets no
+// other allocation. 0 when the size is beyond the address space.
+uint64_t MappedBytes(uint64_t size) {
+  const uint64_t page = PageBytes();
+  if (size > uint64_t{1} << 46) return 0;
+  return (size + page - 1) / page * page + page;
+}
+
+void Unmap(const Allocation& allocation) {
+  munmap(reinterpret_cast<void*>(allocation.address), MappedBytes(allocation.size));
+}
+
+void Poison(void* pages, uint64_t bytes) {
+  // Doubling copies: memcpy is as fast as memory, and the pattern's phase stays.
+  constexpr uint64_t kChunk = uint64_t{64} << 10;
+  auto* to = static_cast<uint8_t*>(pages);
+  uint64_t done = sizeof(kPoison) < bytes ? sizeof(kPoison) : bytes;
+  std::memcpy(to, &kPoison, done);
+  while (done < bytes) {
+    uint64_t next = done < kChunk ? done : kChunk;
+    if (next > bytes - done) next = bytes - done;
+    std::memcpy(to + done, to, next);
+    done += next;
+  }
+}
+
+}  // namespace
+
+GlobalMemory::GlobalMemory(uint64_t capacity, uint64_t quarantine_bytes)
+    : capacity_(capacity), quarantine_bytes_(quarantine_bytes) {}
+
+GlobalMemory::~GlobalMemory() {
+  for (const auto& [address, allocation] : allocations_) Unmap(allocation);
+}
+
+void* GlobalMemory::Allocate(uint64_t size) {
+  if (size == 0 || size > capacity_ - used_) return nullptr;
+  const uint64_t mapped = MappedBytes(size);
+  if (mapped == 0) return nullptr;
+  void* pages = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (pages == MAP_FAILED) return nullptr;
+  const uint64_t usable = mapped - PageBytes();
+  mprotect(static_cast<uint8_t*>(pages) + usable, PageBytes(), PROT_NONE);
+  // What lies between the end of the allocation and that of its page is out of bounds, and poisoned all the same.
+  Poison(pages, usable);
+  const auto address = reinterpret_cast<uint64_t>(pages);
+  allocations_[address] = {address, size, next_number_++, false};
+  used_ += size;
+  return pages;
+}
+
+bool GlobalMemory::Free(void* pointer) {
+  const auto found = allocations_.find(reinterpret_cast<uint64_t>(pointer));
+  if (found == allocations_.end() || found->second.freed) return false;
+  Allocation& allocation = found->second;
+  allocation.freed = true;
+  used_ -= allocation.size;
+  // The memory goes back to the host; the addresses stay taken, so that nothing else gets them while in quarantine.
+  const uint64_t mapped = MappedBytes(allocation.size);
+  madvise(pointer, mapped - PageBytes(), MADV_DONTNEED);
+  mprotect(pointer, mapped, PROT_NONE);
+  quarantine_.push_back(allocation.address);
+  quarantined_ += allocation.size;
+  while (true) {
+    const auto oldest = allocations_.find(quarantine_.front());
+    const uint64_t freed_after = quarantined_ - oldest->second.size;
+    if (quarantine_.size() == 1 || freed_after < quarantine_bytes_) break;
+    quarantined_ = freed_after;
+    Unmap(oldest->second);
+    if (last_ == &oldest->second) last_ = nullptr;
+    allocations_.erase(oldest);
+    quarantine_.pop_front();
+  }
+  return true;
+}
+
+const Allocation* GlobalMemory::Find(uint64_t address) const {
+  // Copies tend to stay in one allocation; `address - start < size` also fails for addresses before the start.
+  if (last_ != nullptr && address - last_->address < last_->size) return last_;
+  auto next = allocations_.upper_bound(address);
+  if (next == allocations_.begin()) return nullptr;
+  const Allocation& candidate = std::prev(next)->second;
+  if (address - candidate.address >= candidate.size) return nullptr;
+  last_ = &candidate;
+  return last_;
+}
+
+}  // namespace ascsim

@@ -1,0 +1,133 @@
+// Rules of operands and fields that hold for every instruction of a kind.
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/validate.h"
+
+#include <array>
+#include <string>
+
+namespace ascsim {
+namespace {
+
+constexpr uint32_t kMaxRepeats = 255;  // an 8-bit field
+constexpr uint32_t kMaxBursts = 4095;
+
+struct Check {
+  const Core& core;
+  const Instruction& instruction;
+  Checker& checker;
+
+  void Report(Rule rule, const std::string& what, const std::string& remedy, const Operand* operand = nullptr) const {
+    Breach breach;
+    breach.rule = rule;
+    breach.first = {instruction.op, instruction.pipe, instruction.loc, core.index};
+    if (operand != nullptr) {
+      breach.space = operand->space;
+      breach.address = operand->address;
+    }
+    breach.what = what;
+    breach.remedy = remedy;
+    checker.Report(breach);
+  }
+
+  void Aligned(const Operand& operand, const char* name, uint64_t unit) const {
+    if (!operand.used || operand.space == Space::kGM || operand.address % unit == 0) return;
+    Report(Rule::kMisaligned,
+           std::string(name) + ": expected an address that is a multiple of " + std::to_string(unit) + " bytes, got " +
+               std::to_string(operand.address),
+           "start at a multiple of " + std::to_string(unit) + " bytes: pad, or move the tensor's offset", &operand);
+  }
+};
+
+bool IsVector(Op op) { return op >= Op::kAdd && op <= Op::kCreateVecIndex; }
+bool IsCopy(Op op) { return op >= Op::kCopyGmToUb && op <= Op::kCopyL1ToUb; }
+
+// A reduction writes one element a repeat and starts anywhere; offsets and masks of gathers are vectors like others.
+uint64_t TargetUnit(const Instruction& i) {
+  switch (i.op) {
+    case Op::kWholeReduceSum:
+    case Op::kWholeReduceMax:
+    case Op::kWholeReduceMin:
+      return SizeOf(i.dst.type);
+    case Op::kBlockReduceSum:
+    case Op::kBlockReduceMax:
+    case Op::kBlockReduceMin:
+    case Op::kPairReduceSum:
+      return 16;
+    default:
+      return kBlockBytes;
+  }
+}
+
+bool FlagExists(const Check& check, uint64_t id, uint64_t count, const char* kind) {
+  if (id < count) return true;
+  check.Report(Rule::kFlagId,
+               std::string(kind) + " id: expected 0 to " + std::to_string(count - 1) + ", got " + std::to_string(id),
+               "use an id of that range");
+  return false;
+}
+
+}  // namespace
+
+const char* PipeName(Pipe pipe) {
+  static constexpr std::array<const char*, kNumPipes + 1> kNames = {"S",    "V",    "M",   "MTE1",
+                                                                    "MTE2", "MTE3", "FIX", "ALL"};
+  return kNames[static_cast<size_t>(pipe)];
+}
+
+std::string WaitText(const Instruction& i) {
+  switch (i.op) {
+    case Op::kWaitFlag:
+      return std::string("for flag ") + PipeName(static_cast<Pipe>(i.option[0])) + "_" + PipeName(i.pipe) + " " +
+             std::to_string(i.option[1]);
+    case Op::kCrossWaitFlag:
+      return "for cross-core flag " + std::to_string(i.option[1]);
+    case Op::kScalar:
+      return std::string("for a result of queue ") + PipeName(i.pipe);
+    case Op::kSyncAll:
+      return "in SyncAll for the other cores";
+    case Op::kBarrier:
+      return "in PipeBarrier<PIPE_ALL> for queues that wait themselves";
+    default:
+      return std::string("for room in queue ") + PipeName(i.pipe);
+  }
+}
+
+bool ValidateInstruction(const Core& core, const Instruction& i, Checker& checker) {
+  const Check check{core, i, checker};
+  switch (i.op) {
+    case Op::kSetFlag:
+    case Op::kWaitFlag:
+      return FlagExists(check, i.option[1], kNumFlags, "flag");
+    case Op::kCrossSetFlag:
+    case Op::kCrossWaitFlag:
+      return FlagExists(check, i.option[1], kNumCrossFlags, "cross-core flag");
+    default:
+      break;
+  }
+  if (IsVector(i.op)) {
+    if (!i.mask.counter && i.repeats > kMaxRepeats) {
+      check.Report(Rule::kParameterRange,
+                   "repeatTime: expected at most " + std::to_string(kMaxRepeats) + ", got " + std::to_string(i.repeats),
+                   "cut the work into several calls");
+    }
+    if (!i.mask.counter && i.mask.low == 0 && i.mask.high == 0) {
+      check.Report(Rule::kMaskWidth, "mask: expected at least one element, got none", "set the mask before the call");
+    }
+    check.Aligned(i.dst, "dst", TargetUnit(i));
+    check.Aligned(i.src0, "src0", kBlockBytes);
+    check.Aligned(i.src1, "src1", kBlockBytes);
+    check.Aligned(i.src2, "src2", kBlockBytes);
+  } else if (IsCopy(i.op)) {
+    if (i.bursts.count > kMaxBursts) {
+      check.Report(
+          Rule::kParameterRange,
+          "blockCount: expected at most " + std::to_string(kMaxBursts) + ", got " + std::to_string(i.bursts.count),
+          "cut the copy into several");
+    }
+    check.Aligned(i.dst, "dst", kBlockBytes);
+    check.Aligned(i.src0, "src", kBlockBytes);
+  }
+  return true;
+}
+
+}  // namespace ascsim

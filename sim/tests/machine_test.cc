@@ -1,0 +1,232 @@
+// Tables of chips: complete, converted right, and mistakes in them told by file and line.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/machine.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace ascsim {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Slurp(const fs::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+fs::path Machines() {
+#ifdef ASCSIM_TEST_MACHINES
+  return ASCSIM_TEST_MACHINES;
+#else
+  return fs::path(__FILE__).parent_path().parent_path() / "machines";
+#endif
+}
+
+class MachineTest : public testing::Test {
+ protected:
+  MachineTest() {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = fs::temp_directory_path() / (std::string("ascsim_machine_") + info->name() + std::to_string(getpid()));
+    fs::create_directories(directory_);
+    base_ = Slurp(Machines() / "910b.toml");
+    chip_ = Slurp(Machines() / "910b2.toml");
+  }
+  ~MachineTest() override { fs::remove_all(directory_); }
+
+  // The message that the tables as they stand here give; empty: none.
+  std::string Error(const std::string& overrides = "") {
+    std::ofstream(directory_ / "910b.toml") << base_;
+    std::ofstream(directory_ / "chip.toml") << chip_;
+    try {
+      LoadMachine((directory_ / "chip.toml").string(), overrides);
+    } catch (const MachineError& error) {
+      return error.what();
+    }
+    return "";
+  }
+  void Replace(std::string* text, const std::string& from, const std::string& to) {
+    const size_t at = text->find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    text->replace(at, from.size(), to);
+  }
+  // Of the first place of `what`.
+  static size_t Line(const std::string& text, const std::string& what) {
+    const auto at = static_cast<std::ptrdiff_t>(text.find(what));
+    return 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + at, '\n'));
+  }
+  void ExpectAt(const std::string& file, size_t line, const std::string& words, const std::string& message) {
+    const std::string place = (directory_ / file).string() + ":" + std::to_string(line) + ": ";
+    EXPECT_EQ(message.rfind(place, 0), 0u) << message << "\nexpected at " << place;
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+    EXPECT_NE(message.find("expected"), std::string::npos) << message;
+  }
+
+  fs::path directory_;
+  std::string base_, chip_;
+};
+
+TEST_F(MachineTest, KnownChipsLoad) {
+  const auto known = KnownMachines();
+  for (const char* name : {"910b1", "910b2", "910b3", "910b4"}) {
+    EXPECT_EQ(std::count(known.begin(), known.end(), name), 1) << name;
+    const Machine machine = LoadMachine(name);
+    EXPECT_EQ(machine.name, name);
+    EXPECT_EQ(machine.vector_cores, 2 * machine.cube_cores);
+    EXPECT_GT(machine.constants.size(), 200u);
+    for (const auto& [key, constant] : machine.constants) {
+      EXPECT_FALSE(constant.unit.empty()) << key;
+      EXPECT_FALSE(constant.source.empty()) << key;
+    }
+  }
+  EXPECT_EQ(std::count(known.begin(), known.end(), "910b"), 0);
+}
+
+TEST_F(MachineTest, ValuesAndUnits) {
+  const Machine m = LoadMachine("910b2");
+  EXPECT_EQ(m.vector_cores, 48);
+  EXPECT_DOUBLE_EQ(m.mhz, 1800);
+  EXPECT_EQ(m.ub_bytes, 192u << 10);
+  EXPECT_EQ(m.l2_bytes, 192u << 20);
+  EXPECT_EQ(m.gm_bytes, uint64_t{64} << 30);
+  EXPECT_EQ(m.ub_bank_bytes, 65536u);
+  EXPECT_DOUBLE_EQ(m.launch_base, 1.4 * 1800);
+  EXPECT_DOUBLE_EQ(m.launch_per_block, 35e-3 * 1800);
+  EXPECT_NEAR(m.gm_to_ub.At(1), 100.9 * 1.073741824e9 / 1.8e9, 1e-9);
+  EXPECT_NEAR(m.gm_to_ub.At(4.5), (100.9 + 68.9) / 2 * 1.073741824e9 / 1.8e9, 1e-9);
+  EXPECT_DOUBLE_EQ(m.gm_to_ub.At(0), m.gm_to_ub.At(1));
+  EXPECT_DOUBLE_EQ(m.gm_to_ub.At(96), m.gm_to_ub.At(48));
+  EXPECT_NEAR(m.l2_total, 5.8e12 / 1.8e9, 1e-9);
+  const VectorCost& div = m.vector[static_cast<size_t>(Op::kDiv)][1];
+  EXPECT_DOUBLE_EQ(div.per_repeat, 8);
+  EXPECT_DOUBLE_EQ(m.vector[static_cast<size_t>(Op::kDiv)][2].per_repeat, 4);
+  EXPECT_DOUBLE_EQ(div.latency, 25);
+  EXPECT_DOUBLE_EQ(m.cast[static_cast<size_t>(DType::kF32)][static_cast<size_t>(DType::kF16)].per_repeat, 2);
+  EXPECT_DOUBLE_EQ(m.cast[static_cast<size_t>(DType::kF16)][static_cast<size_t>(DType::kF32)].latency, 16);
+}
+
+TEST_F(MachineTest, ChipReplacesConstantsOfItsBase) {
+  chip_ += "\n[dma]\nissue = { value = 31, unit = \"cycles\", source = \"here\", certainty = \"assumed\" }\n";
+  ASSERT_EQ(Error(), "");
+  const Machine machine = LoadMachine((directory_ / "chip.toml").string());
+  EXPECT_DOUBLE_EQ(machine.dma_issue, 31);
+  EXPECT_EQ(machine.name, "chip");
+}
+
+TEST_F(MachineTest, Overrides) {
+  const Machine machine = LoadMachine("910b2", "dma.issue=30,hbm.to_ub.48=20,vector.Add.any.latency=21");
+  EXPECT_DOUBLE_EQ(machine.dma_issue, 30);
+  EXPECT_NEAR(machine.gm_to_ub.At(48), 20 * 1.073741824e9 / 1.8e9, 1e-9);
+  EXPECT_DOUBLE_EQ(machine.vector[static_cast<size_t>(Op::kAdd)][2].latency, 21);
+  const auto found = std::find_if(machine.constants.begin(), machine.constants.end(),
+                                  [](const auto& entry) { return entry.first == "dma.issue"; });
+  ASSERT_NE(found, machine.constants.end());
+  EXPECT_EQ(found->second.source, "override");
+  for (const char* bad :
+       {"dma.isue=3", "dma.issue", "dma.issue=fast", "dma.issue=-1", "dma.issue=3x", "dma.issue=nan"}) {
+    const std::string message = Error(bad);
+    EXPECT_NE(message.find(bad), std::string::npos) << message;
+    EXPECT_NE(message.find("expected"), std::string::npos) << message;
+  }
+}
+
+TEST_F(MachineTest, UnknownChip) {
+  try {
+    LoadMachine("920x");
+    FAIL();
+  } catch (const MachineError& error) {
+    EXPECT_NE(std::string(error.what()).find("910b2"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(LoadMachine("/nowhere/chip.toml"), MachineError);
+  EXPECT_THROW(LoadMachine((Machines() / "910b.toml").string()), MachineError);
+}
+
+TEST_F(MachineTest, NotToml) {
+  chip_ += "\n[dma\n";
+  ExpectAt("chip.toml", Line(chip_, "[dma"), "TOML", Error());
+}
+
+TEST_F(MachineTest, MissingConstant) {
+  const std::string line =
+      base_.substr(base_.find("\nburst_l2"), base_.find('\n', base_.find("\nburst_l2") + 1) - base_.find("\nburst_l2"));
+  Replace(&base_, line, "");
+  ExpectAt("chip.toml", 1, "dma.burst_l2 is missing", Error());
+}
+
+TEST_F(MachineTest, MissingVectorCost) {
+  Replace(&base_, "[vector.Muls]", "[vector.Adds2]");
+  ExpectAt("910b.toml", Line(base_, "[vector.Adds2]") + 1, "unknown constant", Error());
+}
+
+TEST_F(MachineTest, UnknownConstant) {
+  Replace(&base_, "burst_l2 = ", "burst_l3 = ");
+  ExpectAt("910b.toml", Line(base_, "burst_l3"), "dma.burst_l3: unknown", Error());
+}
+
+TEST_F(MachineTest, UnknownKeyOfAConstant) {
+  Replace(&chip_, "value = 24, unit", "value = 24, colour = \"red\", unit");
+  ExpectAt("chip.toml", Line(chip_, "colour"), "colour: unknown key", Error());
+}
+
+TEST_F(MachineTest, UnknownTopLevelKey) {
+  Replace(&chip_, "extends", "speed = 3\nextends");
+  ExpectAt("chip.toml", Line(chip_, "speed"), "speed: unknown key", Error());
+}
+
+TEST_F(MachineTest, MissingUnit) {
+  Replace(&chip_, "value = 24, unit = \"count\",", "value = 24,");
+  ExpectAt("chip.toml", Line(chip_, "value = 24"), "unit is missing", Error());
+}
+
+TEST_F(MachineTest, WrongUnit) {
+  Replace(&chip_, "unit = \"MHz\"", "unit = \"cycles\"");
+  ExpectAt("chip.toml", Line(chip_, "clock"), "expected one of MHz", Error());
+}
+
+TEST_F(MachineTest, WrongCertainty) {
+  Replace(&chip_, "certainty = \"documented\"", "certainty = \"sure\"");
+  ExpectAt("chip.toml", Line(chip_, "sure"), "measured, documented or assumed", Error());
+}
+
+TEST_F(MachineTest, NotANumber) {
+  Replace(&chip_, "value = 24,", "value = \"many\",");
+  ExpectAt("chip.toml", Line(chip_, "many"), "expected a number", Error());
+}
+
+TEST_F(MachineTest, NoWholeNumber) {
+  Replace(&chip_, "value = 24,", "value = 24.5,");
+  ExpectAt("chip.toml", Line(chip_, "24.5"), "whole number", Error());
+}
+
+TEST_F(MachineTest, ZeroClock) {
+  Replace(&chip_, "value = 1800,", "value = 0,");
+  ExpectAt("chip.toml", Line(chip_, "clock"), "above 0", Error());
+}
+
+TEST_F(MachineTest, BadCurve) {
+  Replace(&base_, "at = [1, 8, 16", "at = [1, 16, 8");
+  ExpectAt("910b.toml", Line(base_, "at = [1, 16, 8"), "rising", Error());
+}
+
+TEST_F(MachineTest, BadVectorCost) {
+  Replace(&base_, "head = 14, latency = 18 }", "head = 14 }");
+  ExpectAt("910b.toml", Line(base_, "head = 14 }"), "per_repeat, head, latency", Error());
+}
+
+TEST_F(MachineTest, BadExtends) {
+  Replace(&chip_, "extends = \"910b\"", "extends = \"910c\"");
+  ExpectAt("chip.toml", Line(chip_, "extends"), "910c.toml", Error());
+  Replace(&chip_, "extends = \"910c\"", "extends = \"chip\"");
+  ExpectAt("chip.toml", Line(chip_, "extends"), "no cycle", Error());
+}
+
+}  // namespace
+}  // namespace ascsim
