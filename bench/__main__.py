@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from rich.console import Console
 
@@ -50,8 +50,15 @@ def _comma_list(convert: Callable[[str], T]) -> Callable[[str], list[T]]:
     return lambda text: [convert(item) for item in text.split(",")]
 
 
+class _Parser(argparse.ArgumentParser):
+    """A wrong option gives one line, without the usage, and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description="xmsda against its peers, in one run.")
+    parser = _Parser(prog="bench", description="xmsda against its peers, in one run.")
     parser.add_argument("--quick", action="store_true", help="five rows, few repetitions: two minutes")
     parser.add_argument("--rows", type=_comma_list(str), help="names, separated by commas; see --list")
     parser.add_argument("--impl", type=_comma_list(str), help="names, separated by commas; see --list")

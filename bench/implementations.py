@@ -90,7 +90,7 @@ class Implementation:
         if self.bilinear_only and problem.discrete:
             return "has no discrete sampling"
         if self.max_samples is not None and problem.samples > self.max_samples:
-            return f"left out above {self.max_samples / 1e6:.0f} million samples, where a call takes a minute"
+            return f"left out above {self.max_samples / 1e6:.0f} million samples, to save time"
         return None
 
 

@@ -10,15 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.implementations import IMPLEMENTATIONS
 from bench.machine import bound
 from bench.measure import PASSES, Entry
 from bench.problem import parse
 
 SCHEMA = 1
 
-# Their forward time records for backward, which nobody's does who only wants the output: it is shown, not compared.
-_FORWARD_FROM_TRAINING = frozenset(one.name for one in IMPLEMENTATIONS if one.forward_from_training)
 
 
 @dataclass
@@ -132,8 +129,6 @@ class Run:
 
 
 def _comparable(entry: Entry, name: str) -> bool:
-    if name == "forward" and entry.impl in _FORWARD_FROM_TRAINING:
-        return False
     return entry.status == "ok" and name in entry.passes
 
 

@@ -32,8 +32,7 @@ tidy() {
   local folder="$1"
   shift
   if [ ! -e "$folder/compile_commands.json" ]; then
-    echo "clang-tidy: not checked, $folder is not configured: $*"
-    return
+    die "clang-tidy: expected $folder to be configured (scripts/test.sh does it), to check: $*"
   fi
   printf '%s\0' "$@" | xargs -0 -n 1 -P "$JOBS" clang-tidy-14 -p "$folder" --quiet
 }

@@ -53,6 +53,12 @@ preset_tsan() {
   "${fixed_layout[@]}" ctest --preset tsan
 }
 
+# The driver on processors that lack one of the features that the AVX2 kernels use: sanitizers do not run there.
+cpu_features() {
+  configure_and_build release
+  ctest --preset release -R '^driver_without_'
+}
+
 mkdir -p build
 stage "setup" scripts/setup.sh test
 stage "lint" scripts/lint.sh
@@ -64,6 +70,9 @@ if [ "$(uname -m)" = x86_64 ]; then
 else
   say "64-bit Arm under qemu: skipped, this machine is $(uname -m)"
 fi
+stage "simulator under ASan and UBSan (sim)" simulator
+stage "simulator against published figures" scripts/validate_sim.sh --check
+[ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features
 stage "Python package" env XMSDA_WERROR=ON scripts/build.sh
 # Reads the compile commands of dev, fuzz and the package.
 stage "clang-tidy" scripts/lint.sh --tidy

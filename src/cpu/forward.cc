@@ -185,7 +185,9 @@ struct ForwardCall {
 
 size_t ForwardWorkspaceSize(const Problem& problem, const ValueStrides& value_strides, int num_workers, Target target) {
   const cpu::Kernels* kernels = cpu::ResolveKernels(target);
-  if (kernels == nullptr || num_workers < 1 || !Validate(problem).ok() || !cpu::CheckLimits(problem).ok()) return 0;
+  if (kernels == nullptr || num_workers < 1 || num_workers > kMaxWorkers || !Validate(problem).ok() ||
+      !cpu::CheckLimits(problem).ok())
+    return 0;
   cpu::Arena arena(nullptr);
   cpu::MakePlan(problem, value_strides, num_workers, *kernels, arena);
   return arena.used();

@@ -3,8 +3,9 @@
 //
 // Two stages for each block of kQueryBlock queries and one head. Stage 1 turns the samples, a vector at a time, into a
 // list of corners (pixel, weight * bilinear factor); corners outside their level are left out, so that stage 2 has no
-// masks and never reads a pixel that is not sampled. Stage 2 walks the list: one broadcast and D/N loads and FMAs a
-// corner, eight accumulators (FMA latency 4 times 2 ports). Fused into one loop it is 1.5 times slower (prototype).
+// masks (short lists excepted, see WriteRun) and never reads a pixel that is not sampled. Stage 2 walks the list: one
+// broadcast and D/N loads and FMAs a corner, eight accumulators (FMA latency 4 times 2 ports). Fused into one loop it
+// is 1.5 times slower (prototype).
 //
 // Prefetching the rows of one block while the corners of the next are listed was slower (decoder: 0.40 ms instead of
 // 0.31): a block's rows are 64 KiB, and out-of-order execution already overlaps the misses.

@@ -80,7 +80,7 @@ bool TilesPay(const Problem& problem) {
   if (!QueriesArePixels(problem)) return false;
   const TileGrid grid = TilesOf(problem);
   // Each tile looks at every level.
-  return grid.rows * grid.columns * static_cast<int64_t>(problem.levels.size()) <= problem.num_queries;
+  return grid.rows <= problem.num_queries / grid.columns / static_cast<int64_t>(problem.levels.size());
 }
 
 void TileOrder(const Problem& problem, int32_t* order) {

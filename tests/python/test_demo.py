@@ -244,7 +244,7 @@ def test_bad_options_exit_with_code_2(options: list[str], capsys: pytest.Capture
     with pytest.raises(SystemExit) as exit_information:
         main(options)
     assert exit_information.value.code == 2
-    assert options[0] in capsys.readouterr().err
+    assert options[0] in _one_line(capsys)
 
 
 def test_out_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

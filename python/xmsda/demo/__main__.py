@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -40,9 +41,16 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """A wrong option gives one line, without the usage, and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
-    result = argparse.ArgumentParser(
+    result = _Parser(
         prog="python -m xmsda.demo",
         description="Train a small Deformable-DETR on one labelled photo, with transformers' grid_sample and with "
         "xmsda: show that the losses agree, how long each takes, and the objects that it finds.",
