@@ -17,7 +17,6 @@ from bench.problem import parse
 SCHEMA = 1
 
 
-
 @dataclass
 class Run:
     """The results of one run of the benchmark.
