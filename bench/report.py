@@ -171,8 +171,8 @@ _HOW = """\
   locations and weights stay float32) and run in one process in turn, repetition by repetition. Changes of layout that
   an implementation needs are part of its time. Results are compared in the same run; a mismatch fails it.
 - grid_sample is the code that transformers runs on a CPU. ONNX Runtime and OpenVINO run the same graph with GridSample
-  nodes, in float32, without copies of inputs and outputs. torch.compile's forward is that of its training call: its time
-  alone is at most that. It is left out above 8 million samples, to save time.
+  nodes, in float32, without copies of inputs and outputs. torch.compile's forward is that of its training call: alone
+  it takes at most that. It is left out above 8 million samples, to save time.
 - Times are medians in milliseconds, ± half the interquartile range, or with the number n of measurements when there
   are fewer than 3. Calls below a million samples follow an untimed one (warm caches, threads awake); before all larger
   ones 128 MB of something else are written, so that every implementation starts with cold caches. "bwd" is the backward
