@@ -47,7 +47,14 @@ class Settings:
 
 
 def _comma_list(convert: Callable[[str], T]) -> Callable[[str], list[T]]:
-    return lambda text: [convert(item) for item in text.split(",")]
+    def read(text: str) -> list[T]:
+        try:
+            return [convert(item) for item in text.split(",")]
+        except ValueError:
+            kind = "whole numbers" if convert is int else "names"
+            raise argparse.ArgumentTypeError(f"expected {kind} separated by commas, got {text!r}") from None
+
+    return read
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,14 +14,14 @@
 
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::ordered_json;
 
-json ReadJson(const std::string& path) {
+Json ReadJson(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw ascsim::PageError(path + ": expected a file that can be read, got none");
   try {
-    return json::parse(file);
-  } catch (const json::exception& e) {
+    return Json::parse(file);
+  } catch (const Json::exception& e) {
     throw ascsim::PageError(path + ": expected JSON, got: " + e.what());
   }
 }
@@ -34,21 +34,31 @@ void WriteText(const std::filesystem::path& path, const std::string& text) {
 
 struct ReportArguments {
   std::string stats, trace, output = "ascsim-report";
-  int cores = 3;
+  int launch = 1, cores = 3;
   double from = 0, to = 0;
 };
 
 void Report(const ReportArguments& arguments) {
-  const json stats = ReadJson(arguments.stats);
-  const json trace = arguments.trace.empty() ? json() : ReadJson(arguments.trace);
-  const std::string page = ascsim::ReportPage(stats, trace, arguments.cores);
+  const Json stats = ReadJson(arguments.stats);
+  const Json trace = arguments.trace.empty() ? Json() : ReadJson(arguments.trace);
+  std::string page, timeline;
+  try {
+    if (!trace.is_null()) {
+      timeline = ascsim::TimelineSvg(trace, arguments.launch - 1, arguments.cores, arguments.from, arguments.to);
+    }
+    page = ascsim::ReportPage(stats, trace, arguments.cores);
+  } catch (const std::exception& e) {
+    // A field that is missing or of another type.
+    const std::string files = arguments.stats + (arguments.trace.empty() ? "" : ", " + arguments.trace);
+    throw ascsim::PageError(files + ": " + e.what());
+  }
   const std::filesystem::path folder = arguments.output;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   WriteText(folder / "report.html", page);
   std::printf("%s\n", (folder / "report.html").c_str());
-  if (trace.is_null()) return;
-  WriteText(folder / "timeline.svg", ascsim::TimelineSvg(trace, arguments.cores, arguments.from, arguments.to));
+  if (timeline.empty()) return;
+  WriteText(folder / "timeline.svg", timeline);
   std::printf("%s\n", (folder / "timeline.svg").c_str());
 }
 
@@ -90,7 +100,10 @@ int main(int argc, char** argv) {
   report_command->add_option("stats", report.stats, "file that ASCSIM_STATS wrote")->required();
   report_command->add_option("--trace", report.trace, "file that ASCSIM_TRACE wrote");
   report_command->add_option("-o,--output", report.output, "folder")->capture_default_str();
-  report_command->add_option("--cores", report.cores, "cores in the timeline")
+  report_command->add_option("--launch", report.launch, "launch in the picture, 1 is the first")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  report_command->add_option("--cores", report.cores, "cores in a timeline")
       ->capture_default_str()
       ->check(CLI::Range(1, 72));
   report_command->add_option("--from", report.from, "start of the picture, us");

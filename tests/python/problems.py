@@ -138,7 +138,8 @@ def tolerance(call: Call, grad_output: Tensor, value_dtype: torch.dtype, sample_
     - The pixel coordinate u * W - 0.5 rounds twice, each time by at most eps times its size. A coordinate off by
       `shift` moves a corner's coefficient by `shift` an axis, the interpolated value by 2 max|v| times that, its
       derivative by 4 max|v| times that.
-    - The result is rounded to its dtype.
+    - The result is rounded to its dtype: by eps times its size, or by half of the smallest number where it is
+      subnormal.
     """
     eps = _unit_roundoff(torch.float64 if value_dtype == torch.float64 else torch.float32)
     value_eps, sample_eps = _unit_roundoff(value_dtype), _unit_roundoff(sample_dtype)
@@ -157,16 +158,22 @@ def tolerance(call: Call, grad_output: Tensor, value_dtype: torch.dtype, sample_
     meeting = (weight_sum * grads).sum(1)[:, None]  # as if all queries met in every pixel
     grad_sum = grads.sum(-1).view(weights.shape[:3] + (1,) * (weights.dim() - 3)).expand(weights.shape)
     to_locations = 2 * side * top * (weights * grad_sum)[..., None].expand(call.sampling_locations.shape)
+    value_least, sample_least = _least(value_dtype), _least(sample_dtype)
     return [
-        ((4 * samples + 8) * eps + value_eps) * output + 4 * shift * top * weight_sum.flatten(2),
-        ((call.value.shape[1] * samples + 8) * eps + value_eps) * grad_value + 2 * shift * meeting,
-        ((4 * channels + 8) * eps + sample_eps + 2 * shift) * to_locations,
-        ((4 * channels + 8) * eps + sample_eps + 4 * shift) * top * grad_sum,
+        ((4 * samples + 8) * eps + value_eps) * output + 4 * shift * top * weight_sum.flatten(2) + value_least,
+        ((call.value.shape[1] * samples + 8) * eps + value_eps) * grad_value + 2 * shift * meeting + value_least,
+        ((4 * channels + 8) * eps + sample_eps + 2 * shift) * to_locations + sample_least,
+        ((4 * channels + 8) * eps + sample_eps + 4 * shift) * top * grad_sum + sample_least,
     ]
 
 
 def _unit_roundoff(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / 2
+
+
+def _least(dtype: torch.dtype) -> float:
+    """Half of the smallest positive number."""
+    return torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps / 2
 
 
 def assert_within(names: Sequence[str], got: Sequence[Tensor | None], expected: Sequence[Tensor | None],

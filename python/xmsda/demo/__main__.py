@@ -45,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
     """A wrong option gives one line, without the usage, and exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"xmsda.demo: {message}\n")
 
 
 def parser() -> argparse.ArgumentParser:

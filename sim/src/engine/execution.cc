@@ -20,6 +20,29 @@ std::vector<uint8_t>& Scratch() {
   return scratch;
 }
 
+uint64_t RoundUpToBlock(uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
+
+// Where accesses through an operand have to end that carries the end of its tensor. UB and L1 are allocated in blocks,
+// so a tensor's last block is all its own. In GM what a read brings along to fill its last block is no harm, but a
+// write may go that far only where the allocation ends, too.
+uint64_t TensorLimit(const Operand& operand, AccessKind kind, const Allocation* allocation) {
+  if (operand.space != Space::kGM) return RoundUpToBlock(operand.end);
+  if (operand.address >= operand.end) return operand.end;
+  const uint64_t filled = operand.address + RoundUpToBlock(operand.end - operand.address);
+  if (kind == AccessKind::kRead) return filled;
+  const uint64_t end = allocation->address + allocation->size;
+  return end <= filled ? std::max(end, operand.end) : operand.end;
+}
+
+void ReportBeyondTensor(Execution& execution, const Operand& operand, uint64_t address, uint64_t size,
+                        AccessKind kind) {
+  const uint64_t beyond = std::min(size, address + size - operand.end);
+  execution.Report(Rule::kOutOfBounds,
+                   std::string(kind == AccessKind::kRead ? "reads " : "writes ") + std::to_string(size) + " bytes, " +
+                       std::to_string(beyond) + " of them beyond the tensor that was passed",
+                   operand.space, address, size);
+}
+
 }  // namespace
 
 Execution::Execution(Core& core, const Instruction& instruction)
@@ -27,8 +50,9 @@ Execution::Execution(Core& core, const Instruction& instruction)
 
 uint8_t* Execution::Access(const Operand& operand, uint64_t address, uint64_t size, AccessKind kind) {
   uint8_t* bytes = nullptr;
+  const Allocation* allocation = nullptr;
   if (operand.space == Space::kGM) {
-    const Allocation* allocation = Launch::Current()->memory().Find(address);
+    allocation = Launch::Current()->memory().Find(address);
     if (allocation == nullptr || allocation->freed || address + size > allocation->address + allocation->size) {
       return OutOfBounds(operand, address, size, kind);
     }
@@ -39,6 +63,10 @@ uint8_t* Execution::Access(const Operand& operand, uint64_t address, uint64_t si
     bytes = memory.data() + address;
   }
   if (checked_ && size > 0) {
+    // Unlike what lies outside the memory, the access takes place: what it disturbs belongs to the kernel.
+    if (operand.end != 0 && address + size > operand.end && address + size > TensorLimit(operand, kind, allocation)) {
+      ReportBeyondTensor(*this, operand, address, size, kind);
+    }
     const size_t slot = &operand == &instruction_.dst    ? 0
                         : &operand == &instruction_.src0 ? 1
                         : &operand == &instruction_.src1 ? 2

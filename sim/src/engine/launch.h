@@ -28,6 +28,8 @@ struct LaunchOptions {
   uint64_t reserved_ub_bytes = 0;
   bool progress = true;  // on standard error, when the launch takes longer than two seconds
   Recorder* recorder = nullptr;
+  // For tests: changes an instruction before anything looks at it.
+  std::function<void(Instruction*)> mutate;
 };
 
 class Launch {
@@ -46,7 +48,7 @@ class Launch {
   Core& core() { return *running_; }
 
   void SetKernelType(KernelType type, Loc loc);
-  void Issue(const Instruction& instruction);
+  void Issue(const Instruction& given);
   // While block 0 only runs to tell the kernel's type: stops it for good, before it has any effect.
   void EndProbe() {
     if (probing_) running_->fiber->Yield();

@@ -1,6 +1,7 @@
 // Instructions on their way through the queues of a core: flags, barriers, execution, time.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,11 +18,17 @@ size_t StallIndex(Stall stall) { return static_cast<size_t>(stall); }
 
 }  // namespace
 
-void Launch::Issue(const Instruction& instruction) {
+void Launch::Issue(const Instruction& given) {
   Core& core = *running_;
   if (core.dead) return;
   EndProbe();
   Watch();
+  std::optional<Instruction> changed;
+  if (options_.mutate) {
+    changed = given;
+    options_.mutate(&*changed);
+  }
+  const Instruction& instruction = changed ? *changed : given;
   if (!ValidateInstruction(core, instruction, *checker_)) return;
   const Time cost = Cycles(instruction.pipe == Pipe::kS ? machine_.flag : machine_.scalar_issue);
   core.clock += cost;
