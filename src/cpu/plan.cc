@@ -77,7 +77,7 @@ bool QueriesArePixels(const Problem& problem) {
 }  // namespace
 
 bool TilesPay(const Problem& problem) {
-  if (!QueriesArePixels(problem)) return false;
+  if (problem.num_queries == 0 || !QueriesArePixels(problem)) return false;
   const TileGrid grid = TilesOf(problem);
   // Each tile looks at every level.
   return grid.rows <= problem.num_queries / grid.columns / static_cast<int64_t>(problem.levels.size());
