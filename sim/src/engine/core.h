@@ -76,8 +76,8 @@ struct Core {
   Instruction waiting_for;  // the instruction behind `wait`
   Time sync_arrival = 0;
   bool in_sync = false;
-  bool ended = false;
-  bool dead = false;  // being unwound: destructors of the kernel's objects have no effect any more
+  bool ended = false;  // its program
+  bool dead = false;   // being unwound: destructors of the kernel's objects have no effect any more
   CoreStats stats;
 
   Queue& queue(Pipe pipe) { return queues[static_cast<size_t>(pipe)]; }

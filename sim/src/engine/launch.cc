@@ -156,6 +156,9 @@ bool Launch::StartBlock(Core& core) {
   core.block.block_idx = next_block_ * core.block.sub_block_num + core.block.sub_block_idx;
   core.mask = {};
   core.atomic = {};
+  for (auto& from : core.flags) {
+    for (auto& to : from) std::fill(std::begin(to), std::end(to), Flag());
+  }
   core.framework = nullptr;
   core.ended = false;
   core.wait = Wait::kNothing;
@@ -171,6 +174,7 @@ void Launch::Schedule() {
     next->fiber->Resume();
     running_ = nullptr;
     if (next->fiber->done()) FinishBlock(*next);
+    if (!closing_.empty()) CloseGroups();
   }
   if (!error_.empty()) return;
   for (const auto& core : cores_) {
@@ -273,16 +277,28 @@ void Launch::FinishBlock(Core& core) {
   if (probing_) return;
   const bool group_ended = std::all_of(
       cores_.begin(), cores_.end(), [&core](const auto& other) { return other->group != core.group || other->ended; });
-  if (!group_ended) return;
-  for (auto& other : cores_) {
-    if (other->group != core.group) continue;
-    const bool stuck =
-        std::any_of(other->queues.begin(), other->queues.end(), [](const Queue& q) { return !q.pending.empty(); });
-    if (!stuck) checker_->EndCore(other->index);
-    // The next block starts when all that this one issued is done.
-    for (const Queue& queue : other->queues) other->clock = std::max(other->clock, queue.times.done);
+  if (group_ended && !CloseGroup(core.group)) closing_.push_back(core.group);
+}
+
+// The block of a group has ended when its queues have nothing left to do; then the group takes the next one.
+bool Launch::CloseGroup(int group) {
+  for (const auto& core : cores_) {
+    if (core->group != group) continue;
+    for (const Queue& queue : core->queues) {
+      if (!queue.pending.empty()) return false;
+    }
   }
-  StartGroup(core.group);
+  for (const auto& core : cores_) {
+    if (core->group != group) continue;
+    checker_->EndCore(core->index);
+    for (const Queue& queue : core->queues) core->clock = std::max(core->clock, queue.times.done);
+  }
+  StartGroup(group);
+  return true;
+}
+
+void Launch::CloseGroups() {
+  std::erase_if(closing_, [this](int group) { return CloseGroup(group); });
 }
 
 void Launch::FinishStats(Core& core) {
@@ -320,6 +336,7 @@ LaunchStats Launch::TakeStats() {
   if (checker_ != nullptr) {
     stats.breaches = checker_->breaches();
     stats.suppressed = checker_->suppressed();
+    stats.failed = checker_->failed();
   }
   stats.error = error_;
   stats.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();

@@ -84,6 +84,8 @@ class Launch {
   void Watch();
   void ShowProgress();
   void FinishBlock(Core& core);
+  bool CloseGroup(int group);
+  void CloseGroups();
   void FinishStats(Core& core);
 
   // Queues
@@ -99,7 +101,7 @@ class Launch {
   bool ExecuteCrossWait(Core& core, const Issued& issued);
   void BarrierAll(Core& core, const Instruction& instruction);
   void SyncAllCores(Core& core, const Instruction& instruction);
-  void ReleaseSync(const Instruction& instruction);
+  void ReleaseSync();
   std::vector<Core*> CrossMembers(const Core& core, uint64_t mode, bool targets);
   void Arrive(Core& core, const Issued& issued);
   Time CompleteTime(Core& core, const Issued& issued) const;
@@ -125,6 +127,7 @@ class Launch {
   bool probing_ = false;
   size_t recorded_breaches_ = 0;
   uint32_t next_block_ = 0;
+  std::vector<int> closing_;  // groups whose programs have ended while their queues still wait for flags
   // Cross-core flags set so far by each core, by mode and id, that not all partners have set yet.
   std::map<std::pair<uint64_t, uint64_t>, std::vector<std::deque<CrossSignal>>> cross_set_;
   std::chrono::steady_clock::time_point begin_;

@@ -221,13 +221,13 @@ void Launch::SyncAllCores(Core& core, const Instruction& instruction) {
     return other->in_sync || (only_aiv && !other->block.is_aiv);
   });
   if (all_there) {
-    ReleaseSync(instruction);
+    ReleaseSync();
   } else {
     WaitFor(Wait::kSyncAll, instruction);
   }
 }
 
-void Launch::ReleaseSync(const Instruction& instruction) {
+void Launch::ReleaseSync() {
   Time last = 0;
   std::vector<int> members;
   for (const auto& core : cores_) {
@@ -243,7 +243,7 @@ void Launch::ReleaseSync(const Instruction& instruction) {
   }
   checker_->SyncAll(members);
   // The others have clocks of `last` now, too, and may go first.
-  horizon_ = std::min(horizon_, instruction.pipe == Pipe::kS ? last : horizon_);
+  horizon_ = std::min(horizon_, last);
 }
 
 // Mode 0: all cores of a kind; mode 1: the AIVs of a group; mode 2: the AIC and the AIVs of a group, each side setting

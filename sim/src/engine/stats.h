@@ -62,7 +62,8 @@ struct LaunchStats {
   std::vector<CoreStats> cores;
   std::vector<Breach> breaches;
   uint64_t suppressed = 0;
-  std::string error;  // why the launch ended early; empty when it did not
+  bool failed = false;  // some breach is an error, listed or not
+  std::string error;    // why the launch ended early; empty when it did not
   double wall_seconds = 0;
 };
 

@@ -116,17 +116,14 @@ std::string NormaliseChip(const std::string& name) {
   return chip.rfind("ascend", 0) == 0 ? chip.substr(6) : chip;
 }
 
-bool Failed(const LaunchStats& stats) {
-  return !stats.error.empty() || std::any_of(stats.breaches.begin(), stats.breaches.end(),
-                                             [](const Breach& breach) { return breach.severity == Severity::kError; });
-}
+bool Failed(const LaunchStats& stats) { return !stats.error.empty() || stats.failed; }
 
 std::string WhyFailed(const LaunchStats& stats) {
   if (!stats.error.empty()) return stats.error;
   for (const Breach& breach : stats.breaches) {
     if (breach.severity == Severity::kError) return Format(breach);
   }
-  return "";
+  return stats.failed ? "a rule is broken, beyond the number of reports that are listed" : "";
 }
 
 Device::Device(const Options& options)
