@@ -45,10 +45,7 @@ void TestGather() {
         Cases<Bits> cases(100 + sizeof(T));
         Random& random = cases.random;
         for (int n = 0; n < kCases; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const bool counted = random.Chance(3);
           const uint64_t repeats = random.In(0, 20), count = random.In(1, 1000);
           const uint16_t dst_rep = static_cast<uint16_t>(random.Chance(2) ? 8 : random.In(0, 20));
@@ -122,10 +119,7 @@ TEST(Gather, Blocks) {
         Cases<uint32_t> cases(130);
         Random& random = cases.random;
         for (int n = 0; n < kCases; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const uint32_t repeats = random.In32(0, 20);
           const auto blk = static_cast<uint8_t>(random.In(0, 3)), rep = static_cast<uint8_t>(random.In(0, 30));
           const uint64_t src = random.In(0, 1000) * 32;
@@ -182,10 +176,7 @@ void TestGatherMask() {
         Cases<Bits> cases(140 + sizeof(T));
         Random& random = cases.random;
         for (int n = 0; n < kCases; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const bool counter = random.Chance(2);
           const uint32_t mask = counter ? random.In32(1, random.Chance(4) ? 700 : 150) : 0;
           AscendC::GatherMaskParams p;

@@ -183,6 +183,14 @@ class Cases {
  public:
   explicit Cases(uint64_t stream) : random(stream), image(ascsim::UbBytes()) {}
 
+  // Case number n starts from UB as it is; every 32nd from random bits.
+  void Start(int n) {
+    if (n % 32 == 0) {
+      FillBits();
+    } else {
+      image = Image();
+    }
+  }
   // Random bits; floats of moderate size where asked for.
   void FillBits() {
     for (uint64_t a = 0; a < image.size(); a += 8) Put(image, a, random.Bits());

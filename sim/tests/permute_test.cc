@@ -19,10 +19,7 @@ void TestBrcb() {
         Cases<Bits> cases(200 + sizeof(T));
         Random& random = cases.random;
         for (int n = 0; n < kCases; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const uint32_t repeats = random.In32(0, 12);
           const auto blk = static_cast<uint16_t>(random.In(0, 3)), rep = static_cast<uint16_t>(random.In(0, 40));
           const uint64_t src = random.In(0, 1000) * 32;
@@ -94,10 +91,7 @@ void TestImages() {
         Cases<uint8_t> cases(220 + sizeof(T));
         Random& random = cases.random;
         for (int n = 0; n < 300; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const uint64_t size = sizeof(T), images = random.In(0, 3), channels = random.In(1, 9);
           const uint64_t height = 32 / size, width = random.In(1, 6), area = height * width;
           const bool to_nhwc = random.Chance(2);
@@ -139,10 +133,7 @@ void Test5HD() {
         Cases<uint8_t> cases(230 + kSize);
         Random& random = cases.random;
         for (int n = 0; n < kCases; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           AscendC::TransDataTo5HDParams p;
           p.repeatTimes = static_cast<uint8_t>(random.In(0, 5));
           p.dstRepStride = static_cast<uint16_t>(random.In(0, 40));
@@ -230,10 +221,7 @@ void TestIndex() {
         Cases<uint16_t> cases(240 + sizeof(T));
         Random& random = cases.random;
         for (int n = 0; n < kCases / 2; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const auto first = static_cast<double>(random.In(0, 200)) - 100;
           LocalTensor<T> dst = Tensor<T>(kTarget, 4000);
           const T start = static_cast<T>(static_cast<float>(first));
@@ -318,10 +306,7 @@ void TestBroadcast() {
         Cases<uint8_t> cases(260 + sizeof(T));
         Random& random = cases.random;
         for (int n = 0; n < 600; ++n) {
-          if (n % 32 == 0)
-            cases.FillBits();
-          else
-            cases.image = Image();
+          cases.Start(n);
           const auto block = static_cast<uint32_t>(32 / sizeof(T));
           const bool own_work = random.Chance(2);
           const uint32_t k = random.Chance(2) ? random.In32(1, 8) * block : random.In32(1, 200);

@@ -9,6 +9,27 @@ namespace {
 constexpr uint32_t kUbBytes = 176 * 1024;
 constexpr uint32_t kRepeat = 64;  // fp32 elements
 
+// The whole of UB as one tensor.
+template <class T>
+struct WholeUb {
+  TPipe pipe;
+  TBuf<TPosition::VECCALC> buffer;
+  LocalTensor<T> tensor;
+
+  __aicore__ inline WholeUb() {
+    pipe.InitBuffer(buffer, kUbBytes);
+    tensor = buffer.Get<T>();
+  }
+};
+
+// The block's own `elements` of an array in GM.
+template <class T>
+__aicore__ inline GlobalTensor<T> ShareOf(GM_ADDR data, uint64_t elements) {
+  GlobalTensor<T> share;
+  share.SetGlobalBuffer(reinterpret_cast<__gm__ T*>(data) + GetBlockIdx() * elements, elements);
+  return share;
+}
+
 // Ticks of 20 ns go to `ticks`, of block 0.
 __aicore__ inline void Report(GM_ADDR ticks, int64_t begin, int64_t end) {
   if (GetBlockIdx() != 0) return;
@@ -25,10 +46,8 @@ __aicore__ inline void Report(GM_ADDR ticks, int64_t begin, int64_t end) {
 extern "C" __global__ __aicore__ void validate_adds(GM_ADDR ticks, uint32_t dst, uint32_t src0, uint32_t src1,
                                                     uint32_t src0_block_stride, uint32_t repeats, uint32_t count,
                                                     uint32_t barrier_all) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<float> ub = buffer.Get<float>();
+  WholeUb<float> whole;
+  LocalTensor<float> ub = whole.tensor;
   BinaryRepeatParams params(1, static_cast<uint8_t>(src0_block_stride), 1, 8, 8, 8);
   Duplicate(ub, 1.0f, kUbBytes / sizeof(float));
   PipeBarrier<PIPE_ALL>();
@@ -47,10 +66,8 @@ extern "C" __global__ __aicore__ void validate_adds(GM_ADDR ticks, uint32_t dst,
 
 // `count` gathers of 64 repeats of fp32.
 extern "C" __global__ __aicore__ void validate_ub_gather(GM_ADDR ticks, uint32_t count) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<float> ub = buffer.Get<float>();
+  WholeUb<float> whole;
+  LocalTensor<float> ub = whole.tensor;
   constexpr uint32_t kElements = 64 * kRepeat;
   LocalTensor<float> table = ub, dst = ub[2 * kElements];
   LocalTensor<int32_t> index = ub[kElements].ReinterpretCast<int32_t>();
@@ -70,10 +87,8 @@ extern "C" __global__ __aicore__ void validate_ub_gather(GM_ADDR ticks, uint32_t
 
 // Copies of 32 B from scattered places of `lines` (a power of two) lines of 512 B, no line twice.
 extern "C" __global__ __aicore__ void validate_gm_gather(GM_ADDR table, uint64_t lines, uint32_t count) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> ub = buffer.Get<half>();
+  WholeUb<half> whole;
+  LocalTensor<half> ub = whole.tensor;
   GlobalTensor<half> gm;
   gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(table), lines * 256);
   for (uint32_t i = 0; i < count; ++i) {
@@ -86,13 +101,9 @@ extern "C" __global__ __aicore__ void validate_gm_gather(GM_ADDR table, uint64_t
 // Each block reads `rows` rows of `row_bytes` in tiles of `tile_rows` x `tile_bytes`, a tile an instruction.
 extern "C" __global__ __aicore__ void validate_matrix(GM_ADDR matrix, uint32_t rows, uint32_t row_bytes,
                                                       uint32_t tile_rows, uint32_t tile_bytes) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> ub = buffer.Get<half>();
-  GlobalTensor<half> gm;
-  const uint64_t share = static_cast<uint64_t>(rows) * row_bytes / sizeof(half);
-  gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(matrix) + GetBlockIdx() * share, share);
+  WholeUb<half> whole;
+  LocalTensor<half> ub = whole.tensor;
+  GlobalTensor<half> gm = ShareOf<half>(matrix, static_cast<uint64_t>(rows) * row_bytes / sizeof(half));
   const uint32_t places = kUbBytes / (tile_rows * tile_bytes);
   const DataCopyExtParams params(static_cast<uint16_t>(tile_rows), tile_bytes, row_bytes - tile_bytes, 0);
   const DataCopyPadExtParams<half> pad;
@@ -107,13 +118,9 @@ extern "C" __global__ __aicore__ void validate_matrix(GM_ADDR matrix, uint32_t r
 
 // The same with tiles of 64 x 128 B, each row a copy of its own.
 extern "C" __global__ __aicore__ void validate_matrix_loop(GM_ADDR matrix, uint32_t rows, uint32_t row_bytes) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> ub = buffer.Get<half>();
-  GlobalTensor<half> gm;
-  const uint64_t share = static_cast<uint64_t>(rows) * row_bytes / sizeof(half);
-  gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(matrix) + GetBlockIdx() * share, share);
+  WholeUb<half> whole;
+  LocalTensor<half> ub = whole.tensor;
+  GlobalTensor<half> gm = ShareOf<half>(matrix, static_cast<uint64_t>(rows) * row_bytes / sizeof(half));
   const DataCopyExtParams params(1, 128, 0, 0);
   const DataCopyPadExtParams<half> pad;
   for (uint32_t row = 0; row < rows; row += 64) {
@@ -127,13 +134,9 @@ extern "C" __global__ __aicore__ void validate_matrix_loop(GM_ADDR matrix, uint3
 
 // Rows of `row_bytes`, one a copy, each where the one before ends.
 extern "C" __global__ __aicore__ void validate_rows(GM_ADDR matrix, uint32_t rows, uint32_t row_bytes) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> ub = buffer.Get<half>();
-  GlobalTensor<half> gm;
-  const uint64_t share = static_cast<uint64_t>(rows) * row_bytes / sizeof(half);
-  gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(matrix) + GetBlockIdx() * share, share);
+  WholeUb<half> whole;
+  LocalTensor<half> ub = whole.tensor;
+  GlobalTensor<half> gm = ShareOf<half>(matrix, static_cast<uint64_t>(rows) * row_bytes / sizeof(half));
   const DataCopyExtParams params(1, row_bytes, 0, 0);
   const DataCopyPadExtParams<half> pad;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -143,13 +146,10 @@ extern "C" __global__ __aicore__ void validate_rows(GM_ADDR matrix, uint32_t row
 
 // Each block reads its share of `bytes` in copies of 8 KB, in `parts` parts, each of them four times over.
 extern "C" __global__ __aicore__ void validate_reuse(GM_ADDR data, uint64_t bytes, uint32_t parts) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> ub = buffer.Get<half>();
-  GlobalTensor<half> gm;
+  WholeUb<half> whole;
+  LocalTensor<half> ub = whole.tensor;
   const uint64_t share = bytes / GetBlockNum() / sizeof(half);
-  gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(data) + GetBlockIdx() * share, share);
+  GlobalTensor<half> gm = ShareOf<half>(data, share);
   constexpr uint32_t kTile = 4096;
   const auto tiles = static_cast<uint32_t>(share / kTile / parts);
   for (uint32_t part = 0; part < parts; ++part) {
@@ -210,10 +210,8 @@ extern "C" __global__ __aicore__ void validate_one_by_one(GM_ADDR data, uint32_t
 
 // z = x + y element by element on tiles of 4096, `tiles` of them.
 extern "C" __global__ __aicore__ void validate_scalar(uint32_t tiles) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> x = buffer.Get<half>(), y = x[4096], z = x[8192];
+  WholeUb<half> whole;
+  LocalTensor<half> x = whole.tensor, y = x[4096], z = x[8192];
   Duplicate(x, half(1.0f), 12288);
   PipeBarrier<PIPE_ALL>();
   for (uint32_t tile = 0; tile < tiles; ++tile) {
@@ -223,14 +221,10 @@ extern "C" __global__ __aicore__ void validate_scalar(uint32_t tiles) {
 
 // Each block reads or writes `copies` pieces of 32 KB.
 extern "C" __global__ __aicore__ void validate_stream(GM_ADDR data, uint32_t copies, uint32_t write) {
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, kUbBytes);
-  LocalTensor<half> ub = buffer.Get<half>();
+  WholeUb<half> whole;
+  LocalTensor<half> ub = whole.tensor;
   constexpr uint32_t kTile = 16384;
-  GlobalTensor<half> gm;
-  const uint64_t share = uint64_t{copies} * kTile;
-  gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(data) + GetBlockIdx() * share, share);
+  GlobalTensor<half> gm = ShareOf<half>(data, uint64_t{copies} * kTile);
   for (uint32_t i = 0; i < copies; ++i) {
     if (write != 0) {
       DataCopy(gm[uint64_t{i} * kTile], ub[i % 4 * kTile], kTile);
