@@ -58,6 +58,10 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    if (app.get_subcommands().empty()) {
+      const std::string got = argc > 1 ? std::string("\"") + argv[1] + "\"" : "none";
+      return Refuse("mode: expected list, check, bitwise, grad or bench, got " + got);
+    }
     return Refuse(error.what());
   }
   if (*list) return List(options.json);
