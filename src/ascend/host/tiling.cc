@@ -1,0 +1,159 @@
+// Tilings: how a problem is laid out and cut for the kernels of a chip.
+// SPDX-License-Identifier: Apache-2.0
+#include "ascend/host/tiling.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
+
+namespace xmsda::ascend {
+namespace {
+
+using xmsda_ascend::kMaxLevels;
+using xmsda_ascend::kMaxSamples;
+using xmsda_ascend::LevelTiling;
+using xmsda_ascend::Tiling;
+
+constexpr int64_t kBlock = 32;
+
+int64_t RoundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
+
+int64_t PixelBytes(const Problem& problem) {
+  return RoundUp(problem.channels * static_cast<int64_t>(DTypeSize(problem.value_dtype)), kBlock);
+}
+
+int64_t LevelPixels(const LevelTiling& level) { return int64_t{level.height + 2} * (level.width + 1) + 1; }
+
+Status Limit(const std::string& what) { return Status::Unsupported(what); }
+
+Status CheckLimits(const Problem& problem) {
+  const auto number = [](int64_t n) { return std::to_string(n); };
+  if (problem.value_dtype != DType::kF16 && problem.value_dtype != DType::kF32) {
+    return Limit(std::string("value: expected f16 or f32 on Ascend, got ") + DTypeName(problem.value_dtype));
+  }
+  if (problem.location_dtype != DType::kF32) {
+    return Limit(std::string("locations: expected f32 on Ascend, got ") + DTypeName(problem.location_dtype));
+  }
+  if (problem.sampling != Sampling::kBilinear) return Limit("sampling: expected bilinear on Ascend, got discrete");
+  if (problem.levels.size() > kMaxLevels) {
+    return Limit("levels: expected at most " + number(kMaxLevels) + " on Ascend, got " +
+                 number(static_cast<int64_t>(problem.levels.size())));
+  }
+  if (problem.SamplesPerQuery() > kMaxSamples) {
+    return Limit("levels: expected at most " + number(kMaxSamples) + " points in all on Ascend, got " +
+                 number(problem.SamplesPerQuery()));
+  }
+  return {};
+}
+
+void PlaceLevels(const Problem& problem, Tiling* t) {
+  int32_t longest = 0, sample = 0;
+  for (const Level& level : problem.levels) longest = std::max(longest, static_cast<int32_t>(level.width) + 1);
+  t->num_levels = static_cast<int32_t>(problem.levels.size());
+  t->image_zone = longest + 2;
+  int64_t at = t->image_zone;
+  for (int32_t l = 0; l < t->num_levels; ++l) {
+    const Level& level = problem.levels[static_cast<size_t>(l)];
+    LevelTiling& out = t->level[l];
+    out.height = static_cast<int32_t>(level.height);
+    out.width = static_cast<int32_t>(level.width);
+    out.value_start = static_cast<int32_t>(level.start);
+    out.image_start = static_cast<int32_t>(at);
+    out.first_sample = sample;
+    out.points = static_cast<int32_t>(level.points);
+    out.resident_start = -1;
+    at += LevelPixels(out);
+    for (int32_t p = 0; p < out.points; ++p) t->level_of[sample++] = static_cast<uint8_t>(l);
+  }
+  t->image_pixels = static_cast<int32_t>(at);
+}
+
+// The smallest `count` levels become resident.
+void KeepLevels(int32_t count, Tiling* t) {
+  std::vector<int32_t> levels(static_cast<size_t>(t->num_levels));
+  std::iota(levels.begin(), levels.end(), 0);
+  std::stable_sort(levels.begin(), levels.end(),
+                   [t](int32_t a, int32_t b) { return LevelPixels(t->level[a]) < LevelPixels(t->level[b]); });
+  for (LevelTiling& level : t->level) level.resident_start = -1;
+  t->resident_zone = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    t->resident_zone = std::max(t->resident_zone, t->level[levels[static_cast<size_t>(i)]].width + 3);
+  }
+  int64_t at = t->resident_zone;
+  for (int32_t i = 0; i < count; ++i) {
+    LevelTiling& level = t->level[levels[static_cast<size_t>(i)]];
+    level.resident_start = static_cast<int32_t>(at);
+    at += LevelPixels(level);
+  }
+  t->resident_pixels = count > 0 ? static_cast<int32_t>(at) : 0;
+}
+
+// Resident samples spread evenly among the others, which then arrive while those are worked on.
+void OrderSamples(Tiling* t) {
+  std::vector<uint8_t> fetched, resident;
+  for (int32_t k = 0; k < t->samples; ++k) {
+    (t->level[t->level_of[k]].resident_start < 0 ? fetched : resident).push_back(static_cast<uint8_t>(k));
+  }
+  t->num_fetched = static_cast<int32_t>(fetched.size());
+  size_t f = 0, r = 0;
+  for (int32_t i = 0; i < t->samples; ++i) {
+    const bool take_resident = f == fetched.size() || (r < resident.size() && r * fetched.size() < f * resident.size());
+    t->order[i] = take_resident ? resident[r++] : fetched[f++];
+  }
+}
+
+// What kernels/rows_forward.h takes of UB.
+int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
+  const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
+  const int64_t pixel = PixelBytes(problem), q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
+  const int64_t rows = q * 4 * pixel;
+  const int64_t padded = RoundUp(RoundUp(k, 8) * q, 64);
+  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 5 * k * kBlock;
+  const int64_t scratch = (4 * lanes + 3 * padded) * 4 + 4 * RoundUp(lanes / 8, kBlock);
+  const int64_t pitch = size == 2 ? 8 : 4;
+  const int64_t samples = 2 * lanes * (4 + 4 * size);
+  const int64_t resident =
+      t.resident_pixels == 0 ? 0 : t.resident_pixels * pixel + rows + q * kBlock + t.num_levels * 4 * pixel / 8;
+  return 2 * rows + std::max(rows * 4 / size, scratch) + 2 * q * pitch * kBlock + q * pixel + geometry + samples +
+         resident + 256;
+}
+
+}  // namespace
+
+int64_t ImageBytes(const Problem& problem, const Tiling& t) {
+  return problem.batch * problem.num_heads * t.image_pixels * PixelBytes(problem);
+}
+
+Status TileRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
+  if (Status status = Validate(problem); !status.ok()) return status;
+  if (Status status = CheckLimits(problem); !status.ok()) return status;
+  Tiling t = {};
+  t.batch = static_cast<int32_t>(problem.batch);
+  t.queries = static_cast<int32_t>(problem.num_queries);
+  t.heads = static_cast<int32_t>(problem.num_heads);
+  t.channels = static_cast<int32_t>(problem.channels);
+  t.value_size = static_cast<int32_t>(problem.value_size);
+  t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
+  PlaceLevels(problem, &t);
+  const bool can_gather = PixelBytes(problem) / kBlock % 2 == 0;
+  const int32_t most = can_gather ? t.num_levels : 0;
+  for (int32_t resident = choice.resident_levels < 0 ? most : std::min(choice.resident_levels, most); resident >= 0;
+       --resident) {
+    KeepLevels(resident, &t);
+    const int32_t largest = choice.tile_queries > 0 ? choice.tile_queries : 64;
+    const int32_t least = choice.tile_queries > 0 ? choice.tile_queries : (resident > 0 ? 32 : 16);
+    for (t.tile_queries = largest; t.tile_queries >= least; t.tile_queries -= 16) {
+      if (RowsForwardBytes(problem, t) > chip.ub_bytes) continue;
+      t.tiles = static_cast<int32_t>(RoundUp(t.queries, t.tile_queries) / t.tile_queries);
+      OrderSamples(&t);
+      *tiling = t;
+      return {};
+    }
+  }
+  return Limit("channels: expected tiles of 16 queries to fit into " + std::to_string(chip.ub_bytes) +
+               " bytes of UB on Ascend, got " + std::to_string(problem.channels) + " channels of " +
+               std::to_string(problem.SamplesPerQuery()) + " samples");
+}
+
+}  // namespace xmsda::ascend

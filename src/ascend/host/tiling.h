@@ -1,0 +1,29 @@
+// Tilings: how a problem is laid out and cut for the kernels of a chip.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "../kernels/tiling.h"
+#include "xmsda/problem.h"
+
+namespace xmsda::ascend {
+
+// What tilings depend on. `ub_bytes` is what kernels may use of UB.
+struct Chip {
+  int32_t vector_cores = 48;
+  int64_t ub_bytes = 184 * 1024;
+};
+
+struct RowsChoice {
+  int32_t tile_queries = 0;      // 0: the largest that fits
+  int32_t resident_levels = -1;  // the smallest so many levels are kept in UB; -1: as many as fit
+};
+
+// For the kernels by rows (kernels/rows_forward.h). kUnsupported with the limit at fault when there is no such tiling.
+Status TileRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, xmsda_ascend::Tiling* tiling);
+
+// Bytes of the image that the kernels by rows read.
+int64_t ImageBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);
+
+}  // namespace xmsda::ascend

@@ -1,0 +1,229 @@
+// From sampling locations and attention weights of a tile of queries to places in memory and corner weights.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything is laid out [sample k][query q], so that a vector lane is a query and all samples of a tile are one
+// instruction. Instructions it leans on, for K * T samples of a tile (cycles of queue V, per 64 samples):
+// TransDataTo5HD to bring queries into lanes (2), four CompareScalar and four Select (2 each), about thirty
+// instructions of 1 cycle in 17 groups that wait for the one before (about 20 a group and tile).
+#pragma once
+
+#include "common.h"
+
+namespace xmsda_ascend {
+
+// Pixel numbers and the four corner weights of a tile; T is the type of the weights, that of value.
+template <class T>
+struct Samples {
+  // [K][T]: where the corner (y0, x0) lies, in blocks of 32 B of the image, or in bytes of the resident image; 0, which
+  // is the zone of zeros, where the sample is outside its level.
+  LocalTensor<int32_t> place;
+  LocalTensor<T> weight[4];  // [K][T] each: (y0, x0), (y0, x1), (y1, x0), (y1, x1), attention weight included
+};
+
+template <class T>
+class Geometry {
+ public:
+  // UB bytes that it keeps, and those that it uses during Transpose and Compute only.
+  __aicore__ static inline int32_t Bytes(const Tiling& tiling) { return Raw(tiling) + 5 * tiling.samples * kBlock; }
+  __aicore__ static inline int32_t ScratchBytes(const Tiling& tiling) {
+    const int32_t lanes = Lanes(tiling);
+    return (4 * lanes + 3 * Padded(tiling)) * 4 + 4 * RoundUp(lanes / 8, kBlock);
+  }
+  __aicore__ static inline int32_t SamplesBytes(const Tiling& tiling) {
+    return Lanes(tiling) * (4 + 4 * static_cast<int32_t>(sizeof(T)));
+  }
+  // K * T, filled up to whole repeats.
+  __aicore__ static inline int32_t Lanes(const Tiling& tiling) {
+    return RoundUp(tiling.samples * tiling.tile_queries, 64);
+  }
+
+  __aicore__ inline void Init(const Tiling& tiling, const LocalTensor<uint8_t>& ub,
+                              const LocalTensor<uint8_t>& scratch) {
+    tiling_ = &tiling;
+    lanes_ = Lanes(tiling);
+    row_ = RoundUp(2 * tiling.samples, 8);
+    weight_row_ = RoundUp(tiling.samples, 8);
+    const auto blocks = static_cast<uint8_t>(tiling.tile_queries / 8);
+    by_sample_ = BinaryRepeatParams(1, 1, 0, blocks, blocks, 1);
+    int32_t at = 0;
+    raw_locations_ = Part<float>(ub, &at, tiling.tile_queries * row_ * 4);
+    raw_weights_ = Part<float>(ub, &at, tiling.tile_queries * weight_row_ * 4);
+    width_ = Part<float>(ub, &at, tiling.samples * kBlock);
+    height_ = Part<float>(ub, &at, tiling.samples * kBlock);
+    stride_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
+    unit_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
+    base_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
+    at = 0;
+    for (auto* tensor : {&x_, &y_, &a_}) *tensor = Part<float>(scratch, &at, Padded(tiling) * 4);
+    for (auto* tensor : {&s_, &t_, &u_, &v_}) *tensor = Part<float>(scratch, &at, lanes_ * 4);
+    for (auto& mask : mask_) mask = Part<uint8_t>(scratch, &at, RoundUp(lanes_ / 8, kBlock));
+    FillConstants();
+  }
+
+  // Queue MTE2: locations [B,Q,M,K,2] and weights [B,Q,M,K] of `count` queries from `query` on.
+  __aicore__ inline void Load(const GlobalTensor<float>& locations, const GlobalTensor<float>& weights, int64_t batch,
+                              int64_t query, int64_t head, int32_t count) {
+    const int64_t first = (batch * tiling_->queries + query) * tiling_->heads + head;
+    const int32_t samples = tiling_->samples;
+    const auto rows = static_cast<uint16_t>(count);
+    const auto others = static_cast<uint32_t>((tiling_->heads - 1) * samples * 4);
+    DataCopyPad(raw_locations_, locations[first * samples * 2],
+                DataCopyExtParams(rows, static_cast<uint32_t>(samples * 8), 2 * others, 0, 0),
+                DataCopyPadExtParams<float>(true, 0, static_cast<uint8_t>(row_ - 2 * samples), 0));
+    DataCopyPad(raw_weights_, weights[first * samples],
+                DataCopyExtParams(rows, static_cast<uint32_t>(samples * 4), others, 0, 0),
+                DataCopyPadExtParams<float>(true, 0, static_cast<uint8_t>(weight_row_ - samples), 0));
+  }
+
+  // Queue V: reads what Load brought; what is loaded next may come once this is through. 16 queries by 8 lanes at a
+  // time: lanes of a location row are x and y in turn.
+  __aicore__ inline void Transpose() {
+    const int32_t queries = tiling_->tile_queries;
+    LocalTensor<float> from[16], to[16];
+    PipeBarrier<PIPE_V>();
+    for (int32_t q = 0; q < queries; q += 16) {
+      for (int32_t i = 0; i < 16; ++i) {
+        from[i] = raw_locations_[(q + i) * row_];
+        to[i] = ((i >> 1 & 1) != 0 ? y_ : x_)[(i >> 2) * queries + q + (i & 1) * 8];
+      }
+      TransDataTo5HD(to, from, Repeats(row_ / 8, queries / 2));
+      for (int32_t i = 0; i < 16; ++i) {
+        from[i] = raw_weights_[(q + i) * weight_row_];
+        to[i] = a_[(i >> 1) * queries + q + (i & 1) * 8];
+      }
+      TransDataTo5HD(to, from, Repeats(weight_row_ / 8, queries));
+    }
+  }
+
+  // Queue V, after Transpose.
+  __aicore__ inline void Compute(const Samples<T>& out) {
+    const auto n = static_cast<uint32_t>(lanes_);
+    const int32_t count = lanes_;
+    const auto queries = static_cast<uint64_t>(tiling_->tile_queries);
+    const int64_t samples = tiling_->samples;
+    PipeBarrier<PIPE_V>();
+    Mul(x_, x_, width_, queries, samples, by_sample_);
+    Mul(y_, y_, height_, queries, samples, by_sample_);
+    PipeBarrier<PIPE_V>();
+    Adds(x_, x_, -0.5f, count);
+    Adds(y_, y_, -0.5f, count);
+    PipeBarrier<PIPE_V>();
+    // Inside: x > -1, x < width and the same for y; false for NaN.
+    CompareScalar(mask_[0], x_, -1.0f, CMPMODE::GT, n);
+    CompareScalar(mask_[1], y_, -1.0f, CMPMODE::GT, n);
+    Sub(s_, x_, width_, queries, samples, by_sample_);
+    Sub(t_, y_, height_, queries, samples, by_sample_);
+    PipeBarrier<PIPE_V>();
+    CompareScalar(mask_[2], s_, 0.0f, CMPMODE::LT, n);
+    CompareScalar(mask_[3], t_, 0.0f, CMPMODE::LT, n);
+    PipeBarrier<PIPE_V>();
+    AndMask(0, 1);
+    AndMask(2, 3);
+    PipeBarrier<PIPE_V>();
+    AndMask(0, 2);
+    PipeBarrier<PIPE_V>();
+    for (const auto& tensor : {x_, y_, a_}) {
+      Select(tensor, mask_[0], tensor, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, n);
+    }
+    PipeBarrier<PIPE_V>();
+    const LocalTensor<int32_t> column = s_.template ReinterpretCast<int32_t>();
+    const LocalTensor<int32_t> row = t_.template ReinterpretCast<int32_t>();
+    Cast(column, x_, RoundMode::CAST_FLOOR, n);
+    Cast(row, y_, RoundMode::CAST_FLOOR, n);
+    PipeBarrier<PIPE_V>();
+    Cast(u_, column, RoundMode::CAST_NONE, n);
+    Cast(v_, row, RoundMode::CAST_NONE, n);
+    Mul(out.place, row, stride_, queries, samples, by_sample_);
+    PipeBarrier<PIPE_V>();
+    Mul(column, column, unit_, queries, samples, by_sample_);
+    Sub(x_, x_, u_, count);  // from here on the fractions
+    Sub(y_, y_, v_, count);
+    Add(out.place, out.place, base_, queries, samples, by_sample_);
+    PipeBarrier<PIPE_V>();
+    Add(out.place, out.place, column, count);
+    Mul(v_, a_, y_, count);  // weight of row y1
+    PipeBarrier<PIPE_V>();
+    Select(out.place.template ReinterpretCast<float>(), mask_[0], out.place.template ReinterpretCast<float>(), 0.0f,
+           SELMODE::VSEL_TENSOR_SCALAR_MODE, n);
+    Sub(u_, a_, v_, count);  // of row y0
+    Mul(t_, v_, x_, count);  // (y1, x1)
+    PipeBarrier<PIPE_V>();
+    Mul(s_, u_, x_, count);  // (y0, x1)
+    PipeBarrier<PIPE_V>();
+    Sub(v_, v_, t_, count);
+    Sub(u_, u_, s_, count);
+    PipeBarrier<PIPE_V>();
+    Store(out.weight[0], u_, n);
+    Store(out.weight[1], s_, n);
+    Store(out.weight[2], v_, n);
+    Store(out.weight[3], t_, n);
+  }
+
+ private:
+  template <class U>
+  __aicore__ static inline LocalTensor<U> Part(const LocalTensor<uint8_t>& ub, int32_t* at, int32_t bytes) {
+    const LocalTensor<U> part = ub[static_cast<uint32_t>(*at)].template ReinterpretCast<U>();
+    *at += bytes;
+    return part;
+  }
+  __aicore__ static inline int32_t Raw(const Tiling& tiling) {
+    return tiling.tile_queries * 4 * (RoundUp(2 * tiling.samples, 8) + RoundUp(tiling.samples, 8));
+  }
+
+  // A single repeat would start a stride behind its addresses.
+  __aicore__ static inline TransDataTo5HDParams Repeats(int32_t repeats, int32_t stride) {
+    const bool one = repeats == 1;
+    return {false, false, static_cast<uint8_t>(repeats), static_cast<uint16_t>(one ? 0 : stride),
+            static_cast<uint16_t>(one ? 0 : 1)};
+  }
+
+  // Lanes that Transpose writes, eight samples at a time.
+  __aicore__ static inline int32_t Padded(const Tiling& tiling) {
+    return RoundUp(RoundUp(tiling.samples, 8) * tiling.tile_queries, 64);
+  }
+
+  // One block of eight equal lanes for each sample of the K axis.
+  __aicore__ inline void FillConstants() {
+    const int32_t queries = tiling_->tile_queries;
+    for (int32_t l = 0; l < tiling_->num_levels; ++l) {
+      const LevelTiling& level = tiling_->level[l];
+      const int32_t lanes = level.points * 8, at = level.first_sample * 8;
+      if (lanes == 0) continue;
+      const bool resident = level.resident_start >= 0;
+      const int32_t unit =
+          CeilDiv(tiling_->channels * static_cast<int32_t>(sizeof(T)), kBlock) * (resident ? kBlock : 1);
+      const int32_t stride = (level.width + 1) * unit;
+      const int32_t start = (resident ? level.resident_start : level.image_start) * unit;
+      Duplicate(width_[at], static_cast<float>(level.width), lanes);
+      Duplicate(height_[at], static_cast<float>(level.height), lanes);
+      Duplicate(stride_[at], stride, lanes);
+      Duplicate(unit_[at], unit, lanes);
+      Duplicate(base_[at], start + stride + unit, lanes);
+    }
+    // What has never been loaded, beyond the queries of a tile or the samples of K * T, is read as 0.
+    Duplicate(raw_locations_, 0.0f, queries * row_);
+    Duplicate(raw_weights_, 0.0f, queries * weight_row_);
+    for (const auto& tensor : {x_, y_, a_, s_, t_}) Duplicate(tensor, 0.0f, lanes_);
+    PipeBarrier<PIPE_V>();
+  }
+
+  __aicore__ inline void AndMask(int32_t into, int32_t with) {
+    const LocalTensor<uint16_t> mask = mask_[into].template ReinterpretCast<uint16_t>();
+    And(mask, mask, mask_[with].template ReinterpretCast<uint16_t>(), lanes_ / 16);
+  }
+  __aicore__ static inline void Store(const LocalTensor<half>& to, const LocalTensor<float>& from, uint32_t count) {
+    Cast(to, from, RoundMode::CAST_NONE, count);
+  }
+  __aicore__ static inline void Store(const LocalTensor<float>& to, const LocalTensor<float>& from, uint32_t count) {
+    Adds(to, from, 0.0f, static_cast<int32_t>(count));
+  }
+
+  const Tiling* tiling_;
+  int32_t lanes_, row_, weight_row_;
+  LocalTensor<float> raw_locations_, raw_weights_, x_, y_, a_, s_, t_, u_, v_, width_, height_;
+  LocalTensor<int32_t> stride_, unit_, base_;
+  LocalTensor<uint8_t> mask_[4];
+  BinaryRepeatParams by_sample_;  // a repeat is the queries of one sample; of the third operand it reads one block only
+};
+
+}  // namespace xmsda_ascend

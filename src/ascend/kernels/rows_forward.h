@@ -1,0 +1,328 @@
+// Forward by rows of pixels, all channels of a head at a time: variants `dma1` and `resident`.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A sample's two rows of two pixels arrive by one copy from the image in GM, or by one Gatherb from the levels that are
+// kept in UB: none in `dma1`, as many as fit in `resident`.
+//
+// Instructions it leans on, a sample of 32 half channels: DataCopy of two bursts of 128 B (MTE2: 21 cycles, S: 4 and
+// half a GetValue of two places, 6), or Gatherb of eight blocks (V: 8); Brcb of four weights (V: 0.5); MulAddDst of
+// half into float over the four corners (V: 4). Products are exact, the sum is float32.
+//
+// UB: two buffers for the rows of T fetched samples and one for gathered ones (256 B a sample each), the weights of a
+// sample in all lanes (2 of 256 B), float32 sums (512 B a query), geometry and places of two tiles, the resident image.
+#pragma once
+
+#include "geometry.h"
+
+namespace xmsda_ascend {
+
+template <class T>
+class RowsForward {
+ public:
+  __aicore__ inline void Init(GM_ADDR image, GM_ADDR locations, GM_ADDR weights, GM_ADDR output, const Tiling& tiling,
+                              TPipe* pipe) {
+    t_ = &tiling;
+    queries_ = tiling.tile_queries;
+    blocks_ = CeilDiv(tiling.channels, kLanes);
+    row_ = 4 * blocks_ * kLanes;
+    image_.SetGlobalBuffer((__gm__ T*)image);
+    locations_.SetGlobalBuffer((__gm__ float*)locations);
+    weights_.SetGlobalBuffer((__gm__ float*)weights);
+    output_.SetGlobalBuffer((__gm__ T*)output);
+    InitBuffers(pipe);
+    PipeBarrier<PIPE_ALL>();
+  }
+
+  __aicore__ inline void Run() {
+    const Range range = ShareOf(int64_t(t_->batch) * t_->heads * t_->tiles);
+    if (range.begin == range.end) return;
+    end_ = range.end;
+    fetch_unit_ = t_->num_fetched > 0 ? range.begin : end_;
+    SetFlag<HardEvent::V_MTE2>(kRaw);
+    for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::V_MTE2>(RowsEvent(i));
+    SetFlag<HardEvent::MTE3_V>(kOut);
+    Load(range.begin);
+    Prepare(range.begin);
+    for (int64_t unit = range.begin; unit < range.end; ++unit) RunTile(unit);
+    WaitFlag<HardEvent::V_MTE2>(kRaw);
+    for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::V_MTE2>(RowsEvent(i));
+    WaitFlag<HardEvent::MTE3_V>(kOut);
+  }
+
+ private:
+  static constexpr int32_t kSize = sizeof(T);
+  static constexpr int32_t kLanes = kBlock / kSize;  // channels of a block
+  static constexpr int32_t kFeed = 8;                // copies between two pieces of work for queue V
+  static constexpr event_t kSamples = EVENT_ID0, kOut = EVENT_ID0, kRaw = EVENT_ID2, kResident = EVENT_ID3;
+
+  // Blocks from the weights of a query to those of the next. 8 for half, of which 4 are used: with rows of 8 blocks (32
+  // channels) the two sources of MulAddDst then never meet in a bank group, which costs it 1.5 of 3.5 cycles a repeat.
+  static constexpr int32_t kPitch = kSize == 2 ? 8 : 4;
+
+  struct Place {
+    int64_t head;  // batch * heads + head
+    int32_t query, count;
+  };
+  __aicore__ static inline event_t RowsEvent(int64_t i) { return static_cast<event_t>(i & 1); }
+  __aicore__ inline Place PlaceOf(int64_t unit) const {
+    const int64_t tile = unit % t_->tiles;
+    const auto begin = static_cast<int32_t>(tile * t_->queries / t_->tiles);
+    const auto end = static_cast<int32_t>((tile + 1) * t_->queries / t_->tiles);
+    return {unit / t_->tiles, begin, end - begin};
+  }
+  __aicore__ inline bool IsResident(int32_t sample) const {
+    return t_->level[t_->level_of[sample]].resident_start >= 0;
+  }
+
+  template <class U>
+  __aicore__ static inline LocalTensor<U> Take(TPipe* pipe, TBuf<QuePosition::VECCALC>* buffer, int32_t elements) {
+    pipe->InitBuffer(*buffer, static_cast<uint32_t>(RoundUp(elements * static_cast<int32_t>(sizeof(U)), kBlock)));
+    return buffer->Get<U>();
+  }
+
+  __aicore__ inline void InitBuffers(TPipe* pipe) {
+    const int32_t rows = queries_ * row_;
+    for (int32_t i = 0; i < 2; ++i) rows_[i] = Take<T>(pipe, &rows_buffer_[i], rows);
+    if (t_->resident_pixels > 0) gathered_ = Take<T>(pipe, &gathered_buffer_, rows);
+    const int32_t spread = queries_ * kPitch * kLanes;
+    spread_[0] = Take<T>(pipe, &spread_buffer_, 2 * spread + 8 * kLanes)[8 * kLanes];
+    spread_[1] = spread_[0][spread];
+    out_ = Take<T>(pipe, &out_buffer_, queries_ * row_ / 4);
+    if (t_->resident_pixels > 0) InitResident(pipe);
+    // Sums and the scratch of the geometry take turns. Behind the resident image and so in another bank than rows and
+    // spread, where there is one: a write that meets a read of MulAddDst on its bank costs a cycle a repeat.
+    const int32_t scratch = Geometry<T>::ScratchBytes(*t_), sums = queries_ * row_ * 4;
+    const LocalTensor<uint8_t> shared = Take<uint8_t>(pipe, &sums_buffer_, scratch > sums ? scratch : sums);
+    sums_ = shared.ReinterpretCast<float>();
+    const LocalTensor<uint8_t> geometry = Take<uint8_t>(pipe, &geometry_buffer_, Geometry<T>::Bytes(*t_));
+    geometry_.Init(*t_, geometry, shared);
+    const int32_t lanes = Geometry<T>::Lanes(*t_);
+    for (int32_t i = 0; i < 2; ++i) {
+      const LocalTensor<uint8_t> ub = Take<uint8_t>(pipe, &samples_buffer_[i], Geometry<T>::SamplesBytes(*t_));
+      samples_[i].place = ub.ReinterpretCast<int32_t>();
+      for (int32_t c = 0; c < 4; ++c) {
+        samples_[i].weight[c] = ub[static_cast<uint32_t>(lanes * (4 + c * kSize))].template ReinterpretCast<T>();
+      }
+      Duplicate(rows_[i], T(0), rows);  // lanes beyond the last query of a tile
+    }
+  }
+
+  __aicore__ inline void InitResident(TPipe* pipe) {
+    resident_ = Take<T>(pipe, &resident_buffer_, t_->resident_pixels * row_ / 4);
+    offsets_ = Take<int32_t>(pipe, &offsets_buffer_, queries_ * 8);
+    // Blocks of the corners against that of (y0, x0), in bytes, corner by corner: by level.
+    corner_ = Take<int32_t>(pipe, &corner_buffer_, t_->num_levels * 4 * blocks_);
+    for (int32_t l = 0; l < t_->num_levels; ++l) {
+      for (int32_t i = 0; i < 4 * blocks_; ++i) {
+        const int32_t corner = i / blocks_, pixel = (corner >> 1) * (t_->level[l].width + 1) + (corner & 1);
+        corner_.SetValue(static_cast<uint32_t>(l * 4 * blocks_ + i), (pixel * blocks_ + i % blocks_) * kBlock);
+      }
+    }
+    Duplicate(resident_, T(0), t_->resident_zone * row_ / 4);
+  }
+
+  // Queue MTE2: locations and weights of a tile.
+  __aicore__ inline void Load(int64_t unit) {
+    const Place place = PlaceOf(unit);
+    WaitFlag<HardEvent::V_MTE2>(kRaw);
+    geometry_.Load(locations_, weights_, place.head / t_->heads, place.query, place.head % t_->heads, place.count);
+    SetFlag<HardEvent::MTE2_V>(kRaw);
+  }
+
+  // Queue V: the geometry of a tile, which has been loaded; loads the next one.
+  __aicore__ inline void Prepare(int64_t unit) {
+    WaitFlag<HardEvent::MTE2_V>(kRaw);
+    geometry_.Transpose();
+    SetFlag<HardEvent::V_MTE2>(kRaw);
+    if (unit + 1 < end_) Load(unit + 1);
+    geometry_.Compute(samples_[unit & 1]);
+    if (t_->num_fetched > 0) SetFlag<HardEvent::V_S>(kSamples);
+    prepared_ = unit + 1;
+  }
+
+  // Queue MTE2: up to `copies` further copies of rows, of samples that are not resident. Called in between the work for
+  // queue V, since the scalar unit issues all in order and stops where a queue is full: neither queue may run dry then.
+  __aicore__ inline void Feed(int32_t copies) {
+    while (copies > 0 && fetch_unit_ < end_ && fetched_ < used_ + 2) {
+      if (fetch_query_ == 0 && !BeginFetch()) return;
+      const int32_t end = fetch_query_ + copies < fetch_place_.count ? fetch_query_ + copies : fetch_place_.count;
+      copies -= end - fetch_query_;
+      for (; fetch_query_ < end; fetch_query_ += 2) {
+        const uint64_t two = fetch_places_.GetValue(static_cast<uint32_t>(fetch_query_ / 2));
+        CopyRows(fetch_query_, two & 0xffffffff);
+        if (fetch_query_ + 1 < fetch_place_.count) CopyRows(fetch_query_ + 1, two >> 32);
+      }
+      if (fetch_query_ >= fetch_place_.count) EndFetch();
+    }
+  }
+  __aicore__ inline void CopyRows(int32_t query, uint64_t place) {
+    DataCopy(rows_[fetched_ & 1][query * row_], fetch_image_[place * kLanes], fetch_params_);
+  }
+
+  // The next sample that is not resident; false when its tile has not been prepared.
+  __aicore__ inline bool BeginFetch() {
+    if (fetch_unit_ >= prepared_) return false;
+    if (fetch_at_ == 0) WaitFlag<HardEvent::V_S>(kSamples);
+    while (IsResident(t_->order[fetch_at_])) ++fetch_at_;
+    const int32_t sample = t_->order[fetch_at_++];
+    const LevelTiling& level = t_->level[t_->level_of[sample]];
+    fetch_place_ = PlaceOf(fetch_unit_);
+    fetch_params_ =
+        DataCopyParams(2, static_cast<uint16_t>(2 * blocks_), static_cast<uint16_t>((level.width - 1) * blocks_), 0);
+    fetch_image_ = image_[fetch_place_.head * t_->image_pixels * (row_ / 4)];
+    fetch_places_ = samples_[fetch_unit_ & 1].place[sample * queries_].template ReinterpretCast<uint64_t>();
+    WaitFlag<HardEvent::V_MTE2>(RowsEvent(fetched_));
+    return true;
+  }
+  __aicore__ inline void EndFetch() {
+    SetFlag<HardEvent::MTE2_V>(RowsEvent(fetched_));
+    ++fetched_;
+    fetch_query_ = 0;
+    if (++fetch_count_ == t_->num_fetched) {
+      fetch_at_ = fetch_count_ = 0;
+      ++fetch_unit_;
+    }
+  }
+
+  // Queue MTE2: the resident levels of a head.
+  __aicore__ inline void LoadResident(int64_t head) {
+    resident_head_ = head;
+    SetFlag<HardEvent::V_MTE2>(kResident);
+    WaitFlag<HardEvent::V_MTE2>(kResident);
+    const int32_t pixel = row_ / 4;
+    for (int32_t l = 0; l < t_->num_levels; ++l) {
+      const LevelTiling& level = t_->level[l];
+      if (level.resident_start < 0) continue;
+      const int32_t pixels = (level.height + 2) * (level.width + 1) + 1;
+      DataCopy(resident_[level.resident_start * pixel], image_[(head * t_->image_pixels + level.image_start) * pixel],
+               static_cast<uint32_t>(pixels * pixel));
+    }
+    SetFlag<HardEvent::MTE2_V>(kResident);
+    WaitFlag<HardEvent::MTE2_V>(kResident);
+  }
+
+  __aicore__ inline void RunTile(int64_t unit) {
+    const Place place = PlaceOf(unit);
+    Feed(kFeed);  // takes the flag of this tile's samples before the next tile sets it again
+    if (unit + 1 < end_) Prepare(unit + 1);
+    if (t_->resident_pixels > 0 && place.head != resident_head_) LoadResident(place.head);
+    PipeBarrier<PIPE_V>();
+    Duplicate(sums_, 0.0f, queries_ * row_);
+    const Samples<T>& samples = samples_[unit & 1];
+    for (int32_t i = 0; i < t_->samples; ++i) {
+      const int32_t sample = t_->order[i];
+      Spread(samples, sample);
+      if (IsResident(sample)) {
+        GatherRows(samples, sample);
+        Accumulate(gathered_);
+      } else {
+        while (fetched_ <= used_) Feed(queries_);
+        WaitFlag<HardEvent::MTE2_V>(RowsEvent(used_));
+        PipeBarrier<PIPE_V>();
+        Accumulate(rows_[used_ & 1]);
+        SetFlag<HardEvent::V_MTE2>(RowsEvent(used_));
+        ++used_;
+      }
+      Feed(kFeed);
+    }
+    Finish(place);
+  }
+
+  // spread[query][corner] = its weight, in all lanes of a block.
+  __aicore__ inline void Spread(const Samples<T>& samples, int32_t sample) {
+    turn_ ^= 1;
+    for (int32_t c = 0; c < 4; ++c) {
+      Brcb(spread_[turn_][c * kLanes], samples.weight[c][sample * queries_], static_cast<uint32_t>(queries_ / 8),
+           BrcbRepeatParams(kPitch, 8 * kPitch));
+    }
+    Feed(kFeed);
+  }
+
+  // gathered[query][corner][block] from the resident image.
+  __aicore__ inline void GatherRows(const Samples<T>& samples, int32_t sample) {
+    using Word = uint32_t;
+    const int32_t level = t_->level_of[sample];
+    for (int32_t part = 0; part < blocks_ / 2; ++part) {
+      Brcb(offsets_, samples.place[sample * queries_], static_cast<uint32_t>(queries_ / 8), BrcbRepeatParams(1, 8));
+      PipeBarrier<PIPE_V>();
+      Add(offsets_, offsets_, corner_[(level * blocks_ / 2 + part) * 8], uint64_t{64}, queries_ / 8,
+          BinaryRepeatParams(1, 1, 0, 8, 8, 0));
+      PipeBarrier<PIPE_V>();
+      Gatherb(gathered_[part * 8 * kLanes].template ReinterpretCast<Word>(), resident_.template ReinterpretCast<Word>(),
+              offsets_.template ReinterpretCast<uint32_t>(), static_cast<uint32_t>(queries_),
+              GatherRepeatParams(1, static_cast<uint8_t>(4 * blocks_)));
+      Feed(kFeed);
+      PipeBarrier<PIPE_V>();
+    }
+  }
+
+  // sums[block][query][corner][lane] += rows[query][corner][block][lane] * spread[query][corner].
+  __aicore__ inline void Accumulate(const LocalTensor<T>& rows) {
+    const auto step = static_cast<uint8_t>(blocks_);
+    constexpr int32_t kQueries = kSize == 2 ? 1 : 2;  // of a repeat, which is 64 float32 sums
+    const BinaryRepeatParams params(1, step, 1, 8, static_cast<uint8_t>(4 * kQueries * blocks_), kPitch * kQueries);
+    for (int32_t h = 0; h < blocks_; ++h) {
+      MulAddDst(sums_[h * queries_ * 4 * kLanes], rows[h * kLanes], spread_[turn_], uint64_t{64}, queries_ / kQueries,
+                params);
+      Feed(kFeed);
+    }
+  }
+
+  // Sums of the corners, then the output of the tile's queries.
+  __aicore__ inline void Finish(const Place& place) {
+    constexpr uint8_t kStride = 4 * kLanes / 8;  // blocks of the sums of a query and block
+    const BinaryRepeatParams half_of(1, 1, 1, kStride, kStride, kStride);
+    for (int32_t width = 2; width > 0; width /= 2) {
+      PipeBarrier<PIPE_V>();
+      for (int32_t h = 0; h < blocks_; ++h) {
+        const LocalTensor<float> sums = sums_[h * queries_ * 4 * kLanes];
+        Add(sums, sums, sums[width * kLanes], static_cast<uint64_t>(width * kLanes), queries_, half_of);
+      }
+    }
+    PipeBarrier<PIPE_V>();
+    WaitFlag<HardEvent::MTE3_V>(kOut);
+    for (int32_t h = 0; h < blocks_; ++h) {
+      Store(out_[h * kLanes], sums_[h * queries_ * 4 * kLanes],
+            UnaryRepeatParams(1, 1, static_cast<uint8_t>(blocks_), kStride));
+    }
+    SetFlag<HardEvent::V_MTE3>(kOut);
+    WaitFlag<HardEvent::V_MTE3>(kOut);
+    const int64_t head = place.head % t_->heads, batch = place.head / t_->heads;
+    const int64_t row = (batch * t_->queries + place.query) * t_->heads + head;
+    DataCopyPad(output_[row * t_->channels], out_,
+                DataCopyExtParams(static_cast<uint16_t>(place.count), static_cast<uint32_t>(t_->channels * kSize), 0,
+                                  static_cast<uint32_t>((t_->heads - 1) * t_->channels * kSize), 0));
+    SetFlag<HardEvent::MTE3_V>(kOut);
+  }
+  __aicore__ inline void Store(const LocalTensor<half>& to, const LocalTensor<float>& from,
+                               const UnaryRepeatParams& params) const {
+    Cast(to, from, RoundMode::CAST_NONE, uint64_t{kLanes}, static_cast<uint8_t>(queries_), params);
+  }
+  __aicore__ inline void Store(const LocalTensor<float>& to, const LocalTensor<float>& from,
+                               const UnaryRepeatParams& params) const {
+    Adds(to, from, 0.0f, uint64_t{kLanes}, queries_, params);
+  }
+
+  const Tiling* t_;
+  int32_t queries_, blocks_, row_;  // row: elements of the four corners of a sample
+  GlobalTensor<T> image_, output_;
+  GlobalTensor<float> locations_, weights_;
+  TBuf<QuePosition::VECCALC> rows_buffer_[2], sums_buffer_, spread_buffer_, out_buffer_, geometry_buffer_,
+      samples_buffer_[2], resident_buffer_, gathered_buffer_, offsets_buffer_, corner_buffer_;
+  LocalTensor<T> rows_[2], spread_[2], out_, resident_, gathered_;
+  LocalTensor<float> sums_;
+  LocalTensor<int32_t> offsets_, corner_;
+  Geometry<T> geometry_;
+  Samples<T> samples_[2];
+  int64_t end_ = 0, prepared_ = 0, used_ = 0, resident_head_ = -1;
+  int32_t turn_ = 0;
+  // The sample whose rows are being fetched; `fetched_` and `used_` count samples.
+  int64_t fetch_unit_ = 0, fetched_ = 0;
+  int32_t fetch_at_ = 0, fetch_count_ = 0, fetch_query_ = 0;
+  Place fetch_place_;
+  DataCopyParams fetch_params_;
+  GlobalTensor<T> fetch_image_;
+  LocalTensor<uint64_t> fetch_places_;
+};
+
+}  // namespace xmsda_ascend

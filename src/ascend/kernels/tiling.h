@@ -1,0 +1,45 @@
+// What the host tells a kernel about a problem: plain structs that both sides compile.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace xmsda_ascend {
+
+constexpr int32_t kMaxLevels = 8;
+constexpr int32_t kMaxSamples = 64;  // K
+
+// The image of one head and batch that kernels read pixels from: a zero zone of `image_zone` pixels, then each level
+// with a row of zeros above and below and a column of zeros in front of each row, which also ends the row before.
+// Pixel (y, x) of a level, y and x from -1 on, is pixel image_start + (y + 1) * (width + 1) + x + 1 of the image.
+struct LevelTiling {
+  int32_t height;
+  int32_t width;
+  int32_t value_start;     // first pixel on the S axis
+  int32_t image_start;     // first pixel in the image, that of the row of zeros above
+  int32_t first_sample;    // on the K axis
+  int32_t points;          // samples of a query and head on this level
+  int32_t resident_start;  // the same in the part of the image that is kept in UB; -1: this level is not
+};
+
+struct Tiling {
+  int32_t batch;
+  int32_t queries;
+  int32_t heads;
+  int32_t channels;    // D
+  int32_t value_size;  // S
+  int32_t samples;     // K
+  int32_t num_levels;
+  int32_t image_pixels;     // of one head and batch
+  int32_t image_zone;       // pixels of zeros in front: the longest row of the image and two
+  int32_t tile_queries;     // T, queries of a tile, a multiple of 16
+  int32_t tiles;            // of one head and batch; queries are spread evenly
+  int32_t resident_pixels;  // of the resident image, zone included; 0: none
+  int32_t resident_zone;
+  int32_t num_fetched;  // samples of levels that are not resident
+  LevelTiling level[kMaxLevels];
+  uint8_t order[kMaxSamples];     // of the samples of a query: resident ones spread among the others
+  uint8_t level_of[kMaxSamples];  // by sample
+};
+
+}  // namespace xmsda_ascend
