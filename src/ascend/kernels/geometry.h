@@ -11,16 +11,17 @@
 
 namespace xmsda_ascend {
 
-// Pixel numbers and the four corner weights of a tile; T is the type of the weights, that of value.
-template <class T>
+// Places and the four corner weights of a tile.
+template <class W>
 struct Samples {
   // [K][T]: where the corner (y0, x0) lies, in blocks of 32 B of the image, or in bytes of the resident image; 0, which
   // is the zone of zeros, where the sample is outside its level.
   LocalTensor<int32_t> place;
-  LocalTensor<T> weight[4];  // [K][T] each: (y0, x0), (y0, x1), (y1, x0), (y1, x1), attention weight included
+  LocalTensor<W> weight[4];  // [K][T] each: (y0, x0), (y0, x1), (y1, x0), (y1, x1), attention weight included
 };
 
-template <class T>
+// T is the type of value, W that of the weights.
+template <class T, class W = T>
 class Geometry {
  public:
   // UB bytes that it keeps, and those that it uses during Transpose and Compute only.
@@ -30,7 +31,7 @@ class Geometry {
     return (4 * lanes + 3 * Padded(tiling)) * 4 + 4 * RoundUp(lanes / 8, kBlock);
   }
   __aicore__ static inline int32_t SamplesBytes(const Tiling& tiling) {
-    return Lanes(tiling) * (4 + 4 * static_cast<int32_t>(sizeof(T)));
+    return Lanes(tiling) * (4 + 4 * static_cast<int32_t>(sizeof(W)));
   }
   // K * T, filled up to whole repeats.
   __aicore__ static inline int32_t Lanes(const Tiling& tiling) {
@@ -96,7 +97,7 @@ class Geometry {
   }
 
   // Queue V, after Transpose.
-  __aicore__ inline void Compute(const Samples<T>& out) {
+  __aicore__ inline void Compute(const Samples<W>& out) {
     const auto n = static_cast<uint32_t>(lanes_);
     const int32_t count = lanes_;
     const auto queries = static_cast<uint64_t>(tiling_->tile_queries);

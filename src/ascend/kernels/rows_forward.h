@@ -12,7 +12,7 @@
 // sample in all lanes (2 of 256 B), float32 sums (512 B a query), geometry and places of two tiles, the resident image.
 #pragma once
 
-#include "geometry.h"
+#include "rows_fetch.h"
 
 namespace xmsda_ascend {
 
@@ -26,6 +26,7 @@ class RowsForward {
     blocks_ = CeilDiv(tiling.channels, kLanes);
     row_ = 4 * blocks_ * kLanes;
     image_.SetGlobalBuffer((__gm__ T*)image);
+    fetch_.Init(image, tiling, pipe);
     locations_.SetGlobalBuffer((__gm__ float*)locations);
     weights_.SetGlobalBuffer((__gm__ float*)weights);
     output_.SetGlobalBuffer((__gm__ T*)output);
@@ -37,53 +38,28 @@ class RowsForward {
     const Range range = ShareOf(int64_t(t_->batch) * t_->heads * t_->tiles);
     if (range.begin == range.end) return;
     end_ = range.end;
-    fetch_unit_ = t_->num_fetched > 0 ? range.begin : end_;
+    fetch_.Begin(range.begin, range.end);
     SetFlag<HardEvent::V_MTE2>(kRaw);
-    for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::V_MTE2>(RowsEvent(i));
     SetFlag<HardEvent::MTE3_V>(kOut);
     Load(range.begin);
     Prepare(range.begin);
     for (int64_t unit = range.begin; unit < range.end; ++unit) RunTile(unit);
     WaitFlag<HardEvent::V_MTE2>(kRaw);
-    for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::V_MTE2>(RowsEvent(i));
+    fetch_.End();
     WaitFlag<HardEvent::MTE3_V>(kOut);
   }
 
  private:
   static constexpr int32_t kSize = sizeof(T);
   static constexpr int32_t kLanes = kBlock / kSize;  // channels of a block
-  static constexpr int32_t kFeed = 8;                // copies between two pieces of work for queue V
-  static constexpr event_t kSamples = EVENT_ID0, kOut = EVENT_ID0, kRaw = EVENT_ID2, kResident = EVENT_ID3;
+  static constexpr event_t kOut = EVENT_ID0, kRaw = EVENT_ID2, kResident = EVENT_ID3;
 
   // Blocks from the weights of a query to those of the next. 8 for half, of which 4 are used: with rows of 8 blocks (32
   // channels) the two sources of MulAddDst then never meet in a bank group, which costs it 1.5 of 3.5 cycles a repeat.
   static constexpr int32_t kPitch = kSize == 2 ? 8 : 4;
 
-  struct Place {
-    int64_t head;  // batch * heads + head
-    int32_t query, count;
-  };
-  __aicore__ static inline event_t RowsEvent(int64_t i) { return static_cast<event_t>(i & 1); }
-  __aicore__ inline Place PlaceOf(int64_t unit) const {
-    const int64_t tile = unit % t_->tiles;
-    const auto begin = static_cast<int32_t>(tile * t_->queries / t_->tiles);
-    const auto end = static_cast<int32_t>((tile + 1) * t_->queries / t_->tiles);
-    return {unit / t_->tiles, begin, end - begin};
-  }
-  __aicore__ inline bool IsResident(int32_t sample) const {
-    return t_->level[t_->level_of[sample]].resident_start >= 0;
-  }
-
-  template <class U>
-  __aicore__ static inline LocalTensor<U> Take(TPipe* pipe, TBuf<QuePosition::VECCALC>* buffer, int32_t elements) {
-    pipe->InitBuffer(*buffer, static_cast<uint32_t>(RoundUp(elements * static_cast<int32_t>(sizeof(U)), kBlock)));
-    return buffer->Get<U>();
-  }
-
   __aicore__ inline void InitBuffers(TPipe* pipe) {
-    const int32_t rows = queries_ * row_;
-    for (int32_t i = 0; i < 2; ++i) rows_[i] = Take<T>(pipe, &rows_buffer_[i], rows);
-    if (t_->resident_pixels > 0) gathered_ = Take<T>(pipe, &gathered_buffer_, rows);
+    if (t_->resident_pixels > 0) gathered_ = Take<T>(pipe, &gathered_buffer_, queries_ * row_);
     const int32_t spread = queries_ * kPitch * kLanes;
     spread_[0] = Take<T>(pipe, &spread_buffer_, 2 * spread + 8 * kLanes)[8 * kLanes];
     spread_[1] = spread_[0][spread];
@@ -103,7 +79,6 @@ class RowsForward {
       for (int32_t c = 0; c < 4; ++c) {
         samples_[i].weight[c] = ub[static_cast<uint32_t>(lanes * (4 + c * kSize))].template ReinterpretCast<T>();
       }
-      Duplicate(rows_[i], T(0), rows);  // lanes beyond the last query of a tile
     }
   }
 
@@ -123,7 +98,7 @@ class RowsForward {
 
   // Queue MTE2: locations and weights of a tile.
   __aicore__ inline void Load(int64_t unit) {
-    const Place place = PlaceOf(unit);
+    const Place place = PlaceOf(*t_, unit);
     WaitFlag<HardEvent::V_MTE2>(kRaw);
     geometry_.Load(locations_, weights_, place.head / t_->heads, place.query, place.head % t_->heads, place.count);
     SetFlag<HardEvent::MTE2_V>(kRaw);
@@ -136,52 +111,7 @@ class RowsForward {
     SetFlag<HardEvent::V_MTE2>(kRaw);
     if (unit + 1 < end_) Load(unit + 1);
     geometry_.Compute(samples_[unit & 1]);
-    if (t_->num_fetched > 0) SetFlag<HardEvent::V_S>(kSamples);
-    prepared_ = unit + 1;
-  }
-
-  // Queue MTE2: up to `copies` further copies of rows, of samples that are not resident. Called in between the work for
-  // queue V, since the scalar unit issues all in order and stops where a queue is full: neither queue may run dry then.
-  __aicore__ inline void Feed(int32_t copies) {
-    while (copies > 0 && fetch_unit_ < end_ && fetched_ < used_ + 2) {
-      if (fetch_query_ == 0 && !BeginFetch()) return;
-      const int32_t end = fetch_query_ + copies < fetch_place_.count ? fetch_query_ + copies : fetch_place_.count;
-      copies -= end - fetch_query_;
-      for (; fetch_query_ < end; fetch_query_ += 2) {
-        const uint64_t two = fetch_places_.GetValue(static_cast<uint32_t>(fetch_query_ / 2));
-        CopyRows(fetch_query_, two & 0xffffffff);
-        if (fetch_query_ + 1 < fetch_place_.count) CopyRows(fetch_query_ + 1, two >> 32);
-      }
-      if (fetch_query_ >= fetch_place_.count) EndFetch();
-    }
-  }
-  __aicore__ inline void CopyRows(int32_t query, uint64_t place) {
-    DataCopy(rows_[fetched_ & 1][query * row_], fetch_image_[place * kLanes], fetch_params_);
-  }
-
-  // The next sample that is not resident; false when its tile has not been prepared.
-  __aicore__ inline bool BeginFetch() {
-    if (fetch_unit_ >= prepared_) return false;
-    if (fetch_at_ == 0) WaitFlag<HardEvent::V_S>(kSamples);
-    while (IsResident(t_->order[fetch_at_])) ++fetch_at_;
-    const int32_t sample = t_->order[fetch_at_++];
-    const LevelTiling& level = t_->level[t_->level_of[sample]];
-    fetch_place_ = PlaceOf(fetch_unit_);
-    fetch_params_ =
-        DataCopyParams(2, static_cast<uint16_t>(2 * blocks_), static_cast<uint16_t>((level.width - 1) * blocks_), 0);
-    fetch_image_ = image_[fetch_place_.head * t_->image_pixels * (row_ / 4)];
-    fetch_places_ = samples_[fetch_unit_ & 1].place[sample * queries_].template ReinterpretCast<uint64_t>();
-    WaitFlag<HardEvent::V_MTE2>(RowsEvent(fetched_));
-    return true;
-  }
-  __aicore__ inline void EndFetch() {
-    SetFlag<HardEvent::MTE2_V>(RowsEvent(fetched_));
-    ++fetched_;
-    fetch_query_ = 0;
-    if (++fetch_count_ == t_->num_fetched) {
-      fetch_at_ = fetch_count_ = 0;
-      ++fetch_unit_;
-    }
+    fetch_.Prepared(samples_[unit & 1].place);
   }
 
   // Queue MTE2: the resident levels of a head.
@@ -202,8 +132,8 @@ class RowsForward {
   }
 
   __aicore__ inline void RunTile(int64_t unit) {
-    const Place place = PlaceOf(unit);
-    Feed(kFeed);  // takes the flag of this tile's samples before the next tile sets it again
+    const Place place = PlaceOf(*t_, unit);
+    fetch_.Feed();  // takes the flag of this tile's samples before the next tile sets it again
     if (unit + 1 < end_) Prepare(unit + 1);
     if (t_->resident_pixels > 0 && place.head != resident_head_) LoadResident(place.head);
     PipeBarrier<PIPE_V>();
@@ -212,18 +142,16 @@ class RowsForward {
     for (int32_t i = 0; i < t_->samples; ++i) {
       const int32_t sample = t_->order[i];
       Spread(samples, sample);
-      if (IsResident(sample)) {
+      if (IsResident(*t_, sample)) {
         GatherRows(samples, sample);
         Accumulate(gathered_);
       } else {
-        while (fetched_ <= used_) Feed(queries_);
-        WaitFlag<HardEvent::MTE2_V>(RowsEvent(used_));
+        const LocalTensor<T> rows = fetch_.Next();
         PipeBarrier<PIPE_V>();
-        Accumulate(rows_[used_ & 1]);
-        SetFlag<HardEvent::V_MTE2>(RowsEvent(used_));
-        ++used_;
+        Accumulate(rows);
+        fetch_.Release();
       }
-      Feed(kFeed);
+      fetch_.Feed();
     }
     Finish(place);
   }
@@ -235,7 +163,7 @@ class RowsForward {
       Brcb(spread_[turn_][c * kLanes], samples.weight[c][sample * queries_], static_cast<uint32_t>(queries_ / 8),
            BrcbRepeatParams(kPitch, 8 * kPitch));
     }
-    Feed(kFeed);
+    fetch_.Feed();
   }
 
   // gathered[query][corner][block] from the resident image.
@@ -251,7 +179,7 @@ class RowsForward {
       Gatherb(gathered_[part * 8 * kLanes].template ReinterpretCast<Word>(), resident_.template ReinterpretCast<Word>(),
               offsets_.template ReinterpretCast<uint32_t>(), static_cast<uint32_t>(queries_),
               GatherRepeatParams(1, static_cast<uint8_t>(4 * blocks_)));
-      Feed(kFeed);
+      fetch_.Feed();
       PipeBarrier<PIPE_V>();
     }
   }
@@ -264,7 +192,7 @@ class RowsForward {
     for (int32_t h = 0; h < blocks_; ++h) {
       MulAddDst(sums_[h * queries_ * 4 * kLanes], rows[h * kLanes], spread_[turn_], uint64_t{64}, queries_ / kQueries,
                 params);
-      Feed(kFeed);
+      fetch_.Feed();
     }
   }
 
@@ -307,22 +235,16 @@ class RowsForward {
   int32_t queries_, blocks_, row_;  // row: elements of the four corners of a sample
   GlobalTensor<T> image_, output_;
   GlobalTensor<float> locations_, weights_;
-  TBuf<QuePosition::VECCALC> rows_buffer_[2], sums_buffer_, spread_buffer_, out_buffer_, geometry_buffer_,
-      samples_buffer_[2], resident_buffer_, gathered_buffer_, offsets_buffer_, corner_buffer_;
-  LocalTensor<T> rows_[2], spread_[2], out_, resident_, gathered_;
+  TBuf<QuePosition::VECCALC> sums_buffer_, spread_buffer_, out_buffer_, geometry_buffer_, samples_buffer_[2],
+      resident_buffer_, gathered_buffer_, offsets_buffer_, corner_buffer_;
+  LocalTensor<T> spread_[2], out_, resident_, gathered_;
   LocalTensor<float> sums_;
   LocalTensor<int32_t> offsets_, corner_;
+  RowsFetch<T> fetch_;
   Geometry<T> geometry_;
   Samples<T> samples_[2];
-  int64_t end_ = 0, prepared_ = 0, used_ = 0, resident_head_ = -1;
+  int64_t end_ = 0, resident_head_ = -1;
   int32_t turn_ = 0;
-  // The sample whose rows are being fetched; `fetched_` and `used_` count samples.
-  int64_t fetch_unit_ = 0, fetched_ = 0;
-  int32_t fetch_at_ = 0, fetch_count_ = 0, fetch_query_ = 0;
-  Place fetch_place_;
-  DataCopyParams fetch_params_;
-  GlobalTensor<T> fetch_image_;
-  LocalTensor<uint64_t> fetch_places_;
 };
 
 }  // namespace xmsda_ascend
