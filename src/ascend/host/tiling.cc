@@ -119,13 +119,26 @@ int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
          resident + 256;
 }
 
-}  // namespace
-
-int64_t ImageBytes(const Problem& problem, const Tiling& t) {
-  return problem.batch * problem.num_heads * t.image_pixels * PixelBytes(problem);
+// What kernels/rows_backward.h takes of UB.
+int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
+  const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
+  const int64_t pixel = PixelBytes(problem), channels = pixel / size;
+  const int64_t q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
+  const int64_t padded = RoundUp(RoundUp(k, 8) * q, 64), location_row = RoundUp(2 * k, 16), weight_row = RoundUp(k, 16);
+  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 5 * k * kBlock;
+  const int64_t scratch = (4 * lanes + 3 * padded) * 4 + 4 * RoundUp(lanes / 8, kBlock);
+  const int64_t last = (8 * lanes + 2 * padded + weight_row * q) * 4;
+  const int64_t twice =
+      q * 4 * pixel + q * 4 * channels * 4 + q * pixel + lanes * 20 + 3 * padded * 4 + RoundUp(lanes / 8, kBlock);
+  return 2 * twice + q * 4 * kBlock + q * 4 * channels * 4 + q * 256 + k * q * kBlock + q * location_row * 4 +
+         q * weight_row * 4 + geometry + std::max({scratch, last, q * channels * 4});
 }
 
-Status TileRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
+// The tiling with the most resident levels, at most `most_resident`, and then the longest tiles, whose kernels take no
+// more UB than there is by `bytes_of`.
+template <class BytesOf>
+Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, int32_t most_resident, BytesOf bytes_of,
+           Tiling* tiling) {
   if (Status status = Validate(problem); !status.ok()) return status;
   if (Status status = CheckLimits(problem); !status.ok()) return status;
   Tiling t = {};
@@ -136,15 +149,12 @@ Status TileRows(const Problem& problem, const Chip& chip, const RowsChoice& choi
   t.value_size = static_cast<int32_t>(problem.value_size);
   t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
   PlaceLevels(problem, &t);
-  const bool can_gather = PixelBytes(problem) / kBlock % 2 == 0;
-  const int32_t most = can_gather ? t.num_levels : 0;
-  for (int32_t resident = choice.resident_levels < 0 ? most : std::min(choice.resident_levels, most); resident >= 0;
-       --resident) {
+  for (int32_t resident = std::min(most_resident, t.num_levels); resident >= 0; --resident) {
     KeepLevels(resident, &t);
     const int32_t largest = choice.tile_queries > 0 ? choice.tile_queries : 64;
     const int32_t least = choice.tile_queries > 0 ? choice.tile_queries : (resident > 0 ? 32 : 16);
     for (t.tile_queries = largest; t.tile_queries >= least; t.tile_queries -= 16) {
-      if (RowsForwardBytes(problem, t) > chip.ub_bytes) continue;
+      if (bytes_of(problem, t) > chip.ub_bytes) continue;
       t.tiles = static_cast<int32_t>(RoundUp(t.queries, t.tile_queries) / t.tile_queries);
       OrderSamples(&t);
       *tiling = t;
@@ -154,6 +164,27 @@ Status TileRows(const Problem& problem, const Chip& chip, const RowsChoice& choi
   return Limit("channels: expected tiles of 16 queries to fit into " + std::to_string(chip.ub_bytes) +
                " bytes of UB on Ascend, got " + std::to_string(problem.channels) + " channels of " +
                std::to_string(problem.SamplesPerQuery()) + " samples");
+}
+
+}  // namespace
+
+int64_t GradientImageBytes(const Problem& problem, const Tiling& t) {
+  return ImageBytes(problem, t) / static_cast<int64_t>(DTypeSize(problem.value_dtype)) * 4;
+}
+
+int64_t ImageBytes(const Problem& problem, const Tiling& t) {
+  return problem.batch * problem.num_heads * t.image_pixels * PixelBytes(problem);
+}
+
+Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
+  // Gatherb takes eight blocks at a time, the corners of a pixel have four times as many as the pixel.
+  const bool can_gather = PixelBytes(problem) / kBlock % 2 == 0;
+  const int32_t wanted = choice.resident_levels < 0 ? kMaxLevels : choice.resident_levels;
+  return Fit(problem, chip, choice, can_gather ? wanted : 0, RowsForwardBytes, tiling);
+}
+
+Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
+  return Fit(problem, chip, choice, 0, RowsBackwardBytes, tiling);
 }
 
 }  // namespace xmsda::ascend

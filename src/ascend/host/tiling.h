@@ -20,10 +20,15 @@ struct RowsChoice {
   int32_t resident_levels = -1;  // the smallest so many levels are kept in UB; -1: as many as fit
 };
 
-// For the kernels by rows (kernels/rows_forward.h). kUnsupported with the limit at fault when there is no such tiling.
-Status TileRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, xmsda_ascend::Tiling* tiling);
+// For the kernels by rows (kernels/rows_forward.h, rows_backward.h). kUnsupported with the limit at fault when there is
+// no such tiling.
+Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoice& choice,
+                       xmsda_ascend::Tiling* tiling);
+Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice,
+                        xmsda_ascend::Tiling* tiling);
 
-// Bytes of the image that the kernels by rows read.
+// Bytes of the image that the kernels by rows read, and of that of the gradient.
 int64_t ImageBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);
+int64_t GradientImageBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);
 
 }  // namespace xmsda::ascend

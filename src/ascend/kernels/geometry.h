@@ -20,6 +20,13 @@ struct Samples {
   LocalTensor<W> weight[4];  // [K][T] each: (y0, x0), (y0, x1), (y1, x0), (y1, x1), attention weight included
 };
 
+// What the backward pass needs of a tile beside Samples.
+struct Fractions {
+  LocalTensor<float> x, y;       // [K][T]: of the corner (y0, x0), in pixels
+  LocalTensor<float> attention;  // the weights as given, 0 outside
+  LocalTensor<uint8_t> inside;   // a bit a sample
+};
+
 // T is the type of value, W that of the weights.
 template <class T, class W = T>
 class Geometry {
@@ -32,6 +39,21 @@ class Geometry {
   }
   __aicore__ static inline int32_t SamplesBytes(const Tiling& tiling) {
     return Lanes(tiling) * (4 + 4 * static_cast<int32_t>(sizeof(W)));
+  }
+  __aicore__ static inline int32_t FractionsBytes(const Tiling& tiling) {
+    return 3 * Padded(tiling) * 4 + RoundUp(Lanes(tiling) / 8, kBlock);
+  }
+  // Results of the next Transpose and Compute; without it they are scratch.
+  __aicore__ inline void Keep(const Fractions& fractions) {
+    x_ = fractions.x;
+    y_ = fractions.y;
+    a_ = fractions.attention;
+    mask_[0] = fractions.inside;
+  }
+  __aicore__ static inline Fractions FractionsAt(const Tiling& tiling, const LocalTensor<uint8_t>& ub) {
+    const auto bytes = static_cast<uint32_t>(Padded(tiling) * 4);
+    return {ub.ReinterpretCast<float>(), ub[bytes].template ReinterpretCast<float>(),
+            ub[2 * bytes].template ReinterpretCast<float>(), ub[3 * bytes]};
   }
   // K * T, filled up to whole repeats.
   __aicore__ static inline int32_t Lanes(const Tiling& tiling) {
@@ -87,14 +109,25 @@ class Geometry {
         from[i] = raw_locations_[(q + i) * row_];
         to[i] = ((i >> 1 & 1) != 0 ? y_ : x_)[(i >> 2) * queries + q + (i & 1) * 8];
       }
-      TransDataTo5HD(to, from, Repeats(row_ / 8, queries / 2));
+      TransDataTo5HD(to, from, Repeats(row_ / 8, queries / 2, 1));
       for (int32_t i = 0; i < 16; ++i) {
         from[i] = raw_weights_[(q + i) * weight_row_];
         to[i] = a_[(i >> 1) * queries + q + (i & 1) * 8];
       }
-      TransDataTo5HD(to, from, Repeats(weight_row_ / 8, queries));
+      TransDataTo5HD(to, from, Repeats(weight_row_ / 8, queries, 1));
     }
   }
+
+  // Of TransDataTo5HD, strides in blocks. A single repeat would start a stride behind its addresses.
+  __aicore__ static inline TransDataTo5HDParams Repeats(int32_t repeats, int32_t to, int32_t from) {
+    const bool one = repeats == 1;
+    return {false, false, static_cast<uint8_t>(repeats), static_cast<uint16_t>(one ? 0 : to),
+            static_cast<uint16_t>(one ? 0 : from)};
+  }
+
+  // dst[k][q] *= width (height) of the level of sample k.
+  __aicore__ inline void TimesWidth(const LocalTensor<float>& dst) const { TimesSide(dst, width_); }
+  __aicore__ inline void TimesHeight(const LocalTensor<float>& dst) const { TimesSide(dst, height_); }
 
   // Queue V, after Transpose.
   __aicore__ inline void Compute(const Samples<W>& out) {
@@ -160,7 +193,15 @@ class Geometry {
     Store(out.weight[3], t_, n);
   }
 
+  // Lanes that Transpose writes, eight samples at a time.
+  __aicore__ static inline int32_t Padded(const Tiling& tiling) {
+    return RoundUp(RoundUp(tiling.samples, 8) * tiling.tile_queries, 64);
+  }
+
  private:
+  __aicore__ inline void TimesSide(const LocalTensor<float>& dst, const LocalTensor<float>& side) const {
+    Mul(dst, dst, side, static_cast<uint64_t>(tiling_->tile_queries), tiling_->samples, by_sample_);
+  }
   template <class U>
   __aicore__ static inline LocalTensor<U> Part(const LocalTensor<uint8_t>& ub, int32_t* at, int32_t bytes) {
     const LocalTensor<U> part = ub[static_cast<uint32_t>(*at)].template ReinterpretCast<U>();
@@ -169,18 +210,6 @@ class Geometry {
   }
   __aicore__ static inline int32_t Raw(const Tiling& tiling) {
     return tiling.tile_queries * 4 * (RoundUp(2 * tiling.samples, 8) + RoundUp(tiling.samples, 8));
-  }
-
-  // A single repeat would start a stride behind its addresses.
-  __aicore__ static inline TransDataTo5HDParams Repeats(int32_t repeats, int32_t stride) {
-    const bool one = repeats == 1;
-    return {false, false, static_cast<uint8_t>(repeats), static_cast<uint16_t>(one ? 0 : stride),
-            static_cast<uint16_t>(one ? 0 : 1)};
-  }
-
-  // Lanes that Transpose writes, eight samples at a time.
-  __aicore__ static inline int32_t Padded(const Tiling& tiling) {
-    return RoundUp(RoundUp(tiling.samples, 8) * tiling.tile_queries, 64);
   }
 
   // One block of eight equal lanes for each sample of the K axis.
@@ -204,7 +233,8 @@ class Geometry {
     // What has never been loaded, beyond the queries of a tile or the samples of K * T, is read as 0.
     Duplicate(raw_locations_, 0.0f, queries * row_);
     Duplicate(raw_weights_, 0.0f, queries * weight_row_);
-    for (const auto& tensor : {x_, y_, a_, s_, t_}) Duplicate(tensor, 0.0f, lanes_);
+    for (const auto& tensor : {s_, t_}) Duplicate(tensor, 0.0f, lanes_);
+    for (const auto& tensor : {x_, y_, a_}) Duplicate(tensor, 0.0f, Padded(*tiling_));
     PipeBarrier<PIPE_V>();
   }
 

@@ -1,6 +1,8 @@
 // Kernels of the variants by rows.
 // SPDX-License-Identifier: Apache-2.0
+#include "gradient.h"
 #include "image.h"
+#include "rows_backward.h"
 #include "rows_forward.h"
 
 using xmsda_ascend::Tiling;
@@ -36,5 +38,50 @@ extern "C" __global__ __aicore__ void xmsda_rows_forward_f32(GM_ADDR image, GM_A
   AscendC::TPipe pipe;
   xmsda_ascend::RowsForward<float> kernel;
   kernel.Init(image, locations, weights, output, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_fill_zeros(GM_ADDR to, int64_t bytes) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::FillZeros kernel;
+  kernel.Run(to, bytes, &pipe);
+}
+
+extern "C" __global__ __aicore__ void xmsda_rows_backward_f16(GM_ADDR image, GM_ADDR locations, GM_ADDR weights,
+                                                              GM_ADDR grad_output, GM_ADDR grad_image,
+                                                              GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                              Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::RowsBackward<half> kernel;
+  kernel.Init(image, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_ADDR locations, GM_ADDR weights,
+                                                              GM_ADDR grad_output, GM_ADDR grad_image,
+                                                              GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                              Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::RowsBackward<float> kernel;
+  kernel.Init(image, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_grad_value_f16(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::GradientOfImage<half> kernel;
+  kernel.Init(image, grad_value, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_grad_value_f32(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::GradientOfImage<float> kernel;
+  kernel.Init(image, grad_value, tiling, &pipe);
   kernel.Run();
 }

@@ -69,9 +69,10 @@ class RowsFetch {
     ++prepared_;
   }
 
-  // Issues up to `copies` further copies.
-  __aicore__ inline void Feed(int32_t copies = kPortion) {
-    while (copies > 0 && unit_ < end_ && fetched_ < used_ + 2) {
+  // Issues up to `copies` further copies, of at most `ahead` samples beyond those whose work has been issued. With 2
+  // the last of them waits for that work to be done, and the scalar unit with it once the queue is full.
+  __aicore__ inline void Feed(int32_t copies = kPortion, int32_t ahead = 2) {
+    while (copies > 0 && unit_ < end_ && fetched_ < used_ + ahead) {
       if (query_ == 0 && !BeginSample()) return;
       const int32_t end = query_ + copies < place_.count ? query_ + copies : place_.count;
       copies -= end - query_;

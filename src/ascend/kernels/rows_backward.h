@@ -1,0 +1,348 @@
+// Backward by rows of pixels, all channels of a head at a time.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A sample's rows are fetched as in the forward pass; their products with the gradient of the output give the gradients
+// of location and weight; four weighted copies of that gradient go to the gradient image in GM, two neighbours to a
+// burst, two bursts to a copy, by atomic addition in float32.
+//
+// Instructions it leans on, a sample of 32 half channels: the copies in (MTE2: 21 cycles) and out (MTE3: 512 B at the
+// rate of atomics, 32 and more, which bounds it); on V Duplicate, two MulAddDst of half into float and BlockReduceSum
+// for the products (6), Brcb and four Mul for the copies (2.5); S two GetValue of two places and two copies (19).
+//
+// UB: two buffers each for rows (256 B a query) and for copies of the gradient (512 B), the gradient in float32 four
+// times (512 B), reduced products (32 B a sample), geometry and places of two tiles.
+#pragma once
+
+#include "rows_fetch.h"
+
+namespace xmsda_ascend {
+
+template <class T>
+class RowsBackward {
+ public:
+  __aicore__ inline void Init(GM_ADDR image, GM_ADDR locations, GM_ADDR weights, GM_ADDR grad_output,
+                              GM_ADDR grad_image, GM_ADDR grad_locations, GM_ADDR grad_weights, const Tiling& tiling,
+                              TPipe* pipe) {
+    t_ = &tiling;
+    queries_ = tiling.tile_queries;
+    blocks_ = CeilDiv(tiling.channels, kLanes);
+    channels_ = blocks_ * kLanes;
+    float_blocks_ = channels_ / 8;
+    locations_.SetGlobalBuffer((__gm__ float*)locations);
+    weights_.SetGlobalBuffer((__gm__ float*)weights);
+    grad_output_.SetGlobalBuffer((__gm__ T*)grad_output);
+    grad_image_.SetGlobalBuffer((__gm__ float*)grad_image);
+    grad_locations_.SetGlobalBuffer((__gm__ float*)grad_locations);
+    grad_weights_.SetGlobalBuffer((__gm__ float*)grad_weights);
+    fetch_.Init(image, tiling, pipe);
+    InitBuffers(pipe);
+    PipeBarrier<PIPE_ALL>();
+  }
+
+  __aicore__ inline void Run() {
+    const Range range = ShareOf(int64_t(t_->batch) * t_->heads * t_->tiles);
+    if (range.begin == range.end) return;
+    end_ = range.end;
+    fetch_.Begin(range.begin, range.end);
+    SetFlag<HardEvent::V_MTE2>(kRaw);
+    for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::MTE3_V>(CopiesEvent(i));
+    SetFlag<HardEvent::MTE3_V>(kOut);
+    SetAtomicAdd<float>();
+    Load(range.begin);
+    Prepare(range.begin);
+    for (int64_t unit = range.begin; unit < range.end; ++unit) RunTile(unit);
+    Scatter();
+    SetAtomicNone();
+    fetch_.End();
+    WaitFlag<HardEvent::V_MTE2>(kRaw);
+    for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::MTE3_V>(CopiesEvent(i));
+    WaitFlag<HardEvent::MTE3_V>(kOut);
+  }
+
+ private:
+  static constexpr int32_t kSize = sizeof(T);
+  static constexpr int32_t kLanes = kBlock / kSize;
+  static constexpr event_t kRaw = EVENT_ID2, kOut = EVENT_ID2;
+  __aicore__ static inline event_t CopiesEvent(int64_t i) { return static_cast<event_t>(i & 1); }
+
+  __aicore__ inline void InitBuffers(TPipe* pipe) {
+    const int32_t samples = t_->samples, lanes = Geometry<T, float>::Lanes(*t_);
+    padded_ = Geometry<T, float>::Padded(*t_);
+    location_row_ = RoundUp(2 * samples, 16);
+    weight_row_ = RoundUp(samples, 16);
+    for (int32_t i = 0; i < 2; ++i) {
+      copies_[i] = Take<float>(pipe, &copies_buffer_[i], queries_ * 4 * channels_);
+      gradient_[i] = Take<T>(pipe, &gradient_buffer_[i], queries_ * channels_);
+      Duplicate(gradient_[i], T(0), queries_ * channels_);
+      const LocalTensor<uint8_t> ub = Take<uint8_t>(pipe, &samples_buffer_[i], Geometry<T, float>::SamplesBytes(*t_));
+      samples_[i].place = ub.ReinterpretCast<int32_t>();
+      for (int32_t c = 0; c < 4; ++c) {
+        samples_[i].weight[c] = ub[static_cast<uint32_t>(lanes * 4 * (1 + c))].template ReinterpretCast<float>();
+      }
+      const LocalTensor<uint8_t> kept =
+          Take<uint8_t>(pipe, &fractions_buffer_[i], Geometry<T, float>::FractionsBytes(*t_));
+      fractions_[i] = Geometry<T, float>::FractionsAt(*t_, kept);
+      for (const auto& tensor : {fractions_[i].x, fractions_[i].y, fractions_[i].attention}) {
+        Duplicate(tensor, 0.0f, padded_);
+      }
+    }
+    spread_ = Take<float>(pipe, &spread_buffer_, queries_ * 4 * 8);
+    replicas_ = Take<float>(pipe, &replicas_buffer_, queries_ * 4 * channels_);
+    products_ = Take<float>(pipe, &products_buffer_, queries_ * 64);
+    reduced_ = Take<float>(pipe, &reduced_buffer_, samples * queries_ * 8);
+    location_out_ = Take<float>(pipe, &location_out_buffer_, queries_ * location_row_);
+    weight_out_ = Take<float>(pipe, &weight_out_buffer_, queries_ * weight_row_);
+    // The geometry's scratch, the last steps of a tile and the gradient in float32 take turns.
+    const int32_t geometry = Geometry<T, float>::ScratchBytes(*t_), last = (8 * lanes + FinalLanes()) * 4;
+    const int32_t wide = queries_ * channels_ * 4;
+    const int32_t most = geometry > last ? geometry : last;
+    const LocalTensor<uint8_t> shared = Take<uint8_t>(pipe, &shared_buffer_, most > wide ? most : wide);
+    wide_ = shared.ReinterpretCast<float>();
+    Duplicate(wide_, 0.0f, most / 4);  // the last transpose reads lanes of samples that are not there
+    PipeBarrier<PIPE_V>();
+    geometry_.Init(*t_, Take<uint8_t>(pipe, &geometry_buffer_, Geometry<T, float>::Bytes(*t_)), shared);
+  }
+  // Gradients of x, y and weight, in lanes that the last transpose reads whole.
+  __aicore__ inline int32_t FinalLanes() const { return 2 * padded_ + weight_row_ * queries_; }
+
+  // Queue MTE2: locations, weights and gradient of the output of a tile.
+  __aicore__ inline void Load(int64_t unit) {
+    const Place place = PlaceOf(*t_, unit);
+    const int64_t batch = place.head / t_->heads, head = place.head % t_->heads;
+    WaitFlag<HardEvent::V_MTE2>(kRaw);
+    geometry_.Load(locations_, weights_, batch, place.query, head, place.count);
+    const int64_t row = (batch * t_->queries + place.query) * t_->heads + head;
+    DataCopyPad(gradient_[unit & 1], grad_output_[row * t_->channels],
+                DataCopyExtParams(static_cast<uint16_t>(place.count), static_cast<uint32_t>(t_->channels * kSize),
+                                  static_cast<uint32_t>((t_->heads - 1) * t_->channels * kSize), 0, 0),
+                DataCopyPadExtParams<T>(true, 0, static_cast<uint8_t>(channels_ - t_->channels), T(0)));
+    SetFlag<HardEvent::MTE2_V>(kRaw);
+  }
+
+  // Queue V: the geometry of a tile, which has been loaded; loads the next one.
+  __aicore__ inline void Prepare(int64_t unit) {
+    WaitFlag<HardEvent::MTE2_V>(kRaw);
+    geometry_.Keep(fractions_[unit & 1]);
+    geometry_.Transpose();
+    SetFlag<HardEvent::V_MTE2>(kRaw);
+    if (unit + 1 < end_) Load(unit + 1);
+    geometry_.Compute(samples_[unit & 1]);
+    fetch_.Prepared(samples_[unit & 1].place);
+  }
+
+  __aicore__ inline void RunTile(int64_t unit) {
+    const Place place = PlaceOf(*t_, unit);
+    fetch_.Feed();  // takes the flag of this tile's places before the next tile sets it again
+    if (unit + 1 < end_) Prepare(unit + 1);
+    Replicate(gradient_[unit & 1]);
+    for (int32_t k = 0; k < t_->samples; ++k) {
+      Sample(unit, k);
+      Scatter();
+      pending_ = {&t_->level[t_->level_of[k]], samples_[unit & 1].place[k * queries_], place, turn_ ^ 1};
+    }
+    Finish(unit, place);
+  }
+
+  // replicas[block of 8 channels][query][corner] = the gradient of the output, in float32.
+  __aicore__ inline void Replicate(const LocalTensor<T>& gradient) {
+    PipeBarrier<PIPE_V>();
+    Widen(wide_, gradient, queries_ * channels_);
+    PipeBarrier<PIPE_V>();
+    const auto step = static_cast<uint16_t>(float_blocks_);
+    for (int32_t h = 0; h < float_blocks_; ++h) {
+      for (int32_t c = 0; c < 4; ++c) {
+        Copy(replicas_[(h * queries_ * 4 + c) * 8], wide_[h * 8], uint64_t{64}, static_cast<uint8_t>(queries_ / 8),
+             CopyRepeatParams(4, step, 32, static_cast<uint16_t>(8 * step)));
+      }
+    }
+  }
+  __aicore__ static inline void Widen(const LocalTensor<float>& to, const LocalTensor<half>& from, int32_t count) {
+    Cast(to, from, RoundMode::CAST_NONE, static_cast<uint32_t>(count));
+  }
+  __aicore__ static inline void Widen(const LocalTensor<float>& to, const LocalTensor<float>& from, int32_t count) {
+    Adds(to, from, 0.0f, count);
+  }
+
+  // Queue V: products of a sample with the gradient, and the copies of the gradient that it gives away.
+  __aicore__ inline void Sample(int64_t unit, int32_t k) {
+    const Samples<float>& samples = samples_[unit & 1];
+    PipeBarrier<PIPE_V>();
+    Duplicate(products_, 0.0f, queries_ * 64);
+    for (int32_t c = 0; c < 4; ++c) {
+      Brcb(spread_[c * 8], samples.weight[c][k * queries_], static_cast<uint32_t>(queries_ / 8),
+           BrcbRepeatParams(4, 32));
+    }
+    fetch_.Feed();
+    WaitFlag<HardEvent::MTE3_V>(CopiesEvent(turn_));
+    const LocalTensor<T> rows = fetch_.Next();
+    for (int32_t h = 0; h < blocks_; ++h) {
+      PipeBarrier<PIPE_V>();
+      Products(rows, gradient_[unit & 1], h);
+      for (int32_t i = h * float_blocks_ / blocks_; i < (h + 1) * float_blocks_ / blocks_; ++i) {
+        const auto step = static_cast<uint8_t>(float_blocks_);
+        Mul(copies_[turn_][i * 8], replicas_[i * queries_ * 32], spread_, uint64_t{64}, queries_ / 2,
+            BinaryRepeatParams(step, 1, 1, static_cast<uint8_t>(8 * step), 8, 8));
+      }
+    }
+    fetch_.Release();
+    SetFlag<HardEvent::V_MTE3>(CopiesEvent(turn_));
+    turn_ ^= 1;
+    PipeBarrier<PIPE_V>();
+    BlockReduceSum(reduced_[k * queries_ * 8], products_, queries_, 64, 1, 1, 8);
+  }
+
+  // products[query][corner][16 lanes] += rows[query][corner][block h] * gradient[query][block h].
+  __aicore__ inline void Products(const LocalTensor<half>& rows, const LocalTensor<half>& gradient, int32_t h) {
+    const auto step = static_cast<uint8_t>(blocks_);
+    MulAddDst(products_, rows[h * 16], gradient[h * 16], uint64_t{64}, queries_,
+              BinaryRepeatParams(1, step, 0, 8, static_cast<uint8_t>(4 * step), step));
+  }
+  // In float32 the blocks of 8 lanes take turns.
+  __aicore__ inline void Products(const LocalTensor<float>& rows, const LocalTensor<float>&, int32_t h) {
+    const auto step = static_cast<uint8_t>(blocks_);
+    MulAddDst(products_[(h & 1) * 8], rows[h * 8], replicas_[h * queries_ * 32], uint64_t{64}, queries_ / 2,
+              BinaryRepeatParams(2, step, 1, 16, static_cast<uint8_t>(8 * step), 8));
+  }
+
+  // Queue MTE3: adds the copies of the sample before to the gradient image. Behind the work for queue V of the sample
+  // after it, which goes on while the scalar unit waits for room here; feeds queue MTE2 in between.
+  __aicore__ inline void Scatter() {
+    if (pending_.level == nullptr) return;
+    const auto bytes = static_cast<uint16_t>(2 * float_blocks_);
+    const DataCopyParams params(2, bytes, 0, static_cast<uint16_t>((pending_.level->width - 1) * float_blocks_));
+    const GlobalTensor<float> image = grad_image_[pending_.place.head * t_->image_pixels * channels_];
+    const LocalTensor<uint64_t> places = pending_.places.template ReinterpretCast<uint64_t>();
+    const LocalTensor<float> copies = copies_[pending_.turn];
+    WaitFlag<HardEvent::V_MTE3>(CopiesEvent(pending_.turn));
+    for (int32_t q = 0; q < pending_.place.count; q += 2) {
+      const uint64_t two = places.GetValue(static_cast<uint32_t>(q / 2));
+      const int64_t first = two & 0xffffffff, second = two >> 32;
+      // 0: outside of its level, with a gradient of 0.
+      if (first != 0) DataCopy(image[first * kLanes], copies[q * 4 * channels_], params);
+      if (q + 1 < pending_.place.count && second != 0) {
+        DataCopy(image[second * kLanes], copies[(q + 1) * 4 * channels_], params);
+      }
+      fetch_.Feed(2, 1);
+    }
+    SetFlag<HardEvent::MTE3_V>(CopiesEvent(pending_.turn));
+    pending_.level = nullptr;
+  }
+
+  // Queue V: gradients of locations and weights, and queue MTE3: stores them.
+  __aicore__ inline void Finish(int64_t unit, const Place& place) {
+    const int32_t n = Geometry<T, float>::Lanes(*t_), samples = t_->samples;
+    const Fractions& at = fractions_[unit & 1];
+    LocalTensor<float> sum[8];
+    for (int32_t i = 0; i < 8; ++i) sum[i] = wide_[i * n];
+    const LocalTensor<float> grad_x = wide_[8 * n], grad_y = grad_x[padded_], grad_weight = grad_y[padded_];
+    PipeBarrier<PIPE_V>();
+    LocalTensor<float> from[16], to[16];
+    for (int32_t q = 0; q < queries_; q += 16) {
+      for (int32_t i = 0; i < 16; ++i) {
+        from[i] = reduced_[(q + i) * 8];
+        to[i] = sum[i >> 1][q + (i & 1) * 8];
+      }
+      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(samples, queries_ / 8, queries_));
+    }
+    PipeBarrier<PIPE_V>();
+    for (int32_t c = 0; c < 4; ++c) Add(sum[2 * c], sum[2 * c], sum[2 * c + 1], n);  // halves of the channels
+    const LocalTensor<float>&d00 = sum[0], d01 = sum[2], d10 = sum[4], d11 = sum[6];
+    const LocalTensor<float>&upper = sum[1], lower = sum[3], twist = sum[5], part = sum[7];
+    PipeBarrier<PIPE_V>();
+    Sub(upper, d01, d00, n);
+    Sub(lower, d11, d10, n);
+    PipeBarrier<PIPE_V>();
+    Sub(twist, lower, upper, n);
+    Mul(part, at.x, upper, n);
+    Mul(grad_y, at.x, lower, n);
+    PipeBarrier<PIPE_V>();
+    Add(d00, d00, part, n);    // value in row y0
+    Add(d10, d10, grad_y, n);  // and in row y1, times the gradient
+    Mul(twist, at.y, twist, n);
+    PipeBarrier<PIPE_V>();
+    Sub(grad_y, d10, d00, n);
+    Add(grad_x, upper, twist, n);
+    PipeBarrier<PIPE_V>();
+    Mul(grad_weight, at.y, grad_y, n);
+    Mul(grad_x, grad_x, at.attention, n);
+    PipeBarrier<PIPE_V>();
+    Add(grad_weight, grad_weight, d00, n);
+    Mul(grad_y, grad_y, at.attention, n);
+    geometry_.TimesWidth(grad_x);
+    PipeBarrier<PIPE_V>();
+    geometry_.TimesHeight(grad_y);
+    PipeBarrier<PIPE_V>();
+    for (const auto& tensor : {grad_x, grad_y, grad_weight}) {
+      Select(tensor, at.inside, tensor, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, static_cast<uint32_t>(n));
+    }
+    PipeBarrier<PIPE_V>();
+    WaitFlag<HardEvent::MTE3_V>(kOut);
+    ToQueries(grad_x, grad_y, grad_weight);
+    SetFlag<HardEvent::V_MTE3>(kOut);
+    StoreOut(place);
+  }
+
+  // From [k][q] to rows of queries: 16 lanes of 8 queries at a time.
+  __aicore__ inline void ToQueries(const LocalTensor<float>& grad_x, const LocalTensor<float>& grad_y,
+                                   const LocalTensor<float>& grad_weight) {
+    LocalTensor<float> from[16], to[16];
+    for (int32_t lane = 0; lane < location_row_; lane += 16) {
+      for (int32_t i = 0; i < 16; ++i) {
+        from[i] = ((i & 1) != 0 ? grad_y : grad_x)[(lane + i) / 2 * queries_];
+        to[i] = location_out_[(i >> 1) * location_row_ + lane + (i & 1) * 8];
+      }
+      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(queries_ / 8, location_row_, 1));
+    }
+    for (int32_t lane = 0; lane < weight_row_; lane += 16) {
+      for (int32_t i = 0; i < 16; ++i) {
+        from[i] = grad_weight[(lane + i) * queries_];
+        to[i] = weight_out_[(i >> 1) * weight_row_ + lane + (i & 1) * 8];
+      }
+      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(queries_ / 8, weight_row_, 1));
+    }
+  }
+
+  __aicore__ inline void StoreOut(const Place& place) {
+    const int32_t samples = t_->samples;
+    const int64_t batch = place.head / t_->heads, head = place.head % t_->heads;
+    const int64_t row = (batch * t_->queries + place.query) * t_->heads + head;
+    const auto count = static_cast<uint16_t>(place.count);
+    const auto others = static_cast<uint32_t>((t_->heads - 1) * samples * 4);
+    WaitFlag<HardEvent::V_MTE3>(kOut);
+    SetAtomicNone();
+    DataCopyPad(grad_locations_[row * samples * 2], location_out_,
+                DataCopyExtParams(count, static_cast<uint32_t>(samples * 8),
+                                  static_cast<uint32_t>((location_row_ - RoundUp(2 * samples, 8)) / 8), 2 * others, 0));
+    DataCopyPad(grad_weights_[row * samples], weight_out_,
+                DataCopyExtParams(count, static_cast<uint32_t>(samples * 4),
+                                  static_cast<uint32_t>((weight_row_ - RoundUp(samples, 8)) / 8), others, 0));
+    SetAtomicAdd<float>();
+    SetFlag<HardEvent::MTE3_V>(kOut);
+  }
+
+  struct Pending {
+    const LevelTiling* level = nullptr;
+    LocalTensor<int32_t> places;
+    Place place;
+    int32_t turn;
+  };
+
+  const Tiling* t_;
+  int32_t queries_, blocks_, channels_, float_blocks_, padded_, location_row_, weight_row_;
+  GlobalTensor<float> locations_, weights_, grad_image_, grad_locations_, grad_weights_;
+  GlobalTensor<T> grad_output_;
+  TBuf<QuePosition::VECCALC> copies_buffer_[2], gradient_buffer_[2], samples_buffer_[2], fractions_buffer_[2],
+      spread_buffer_, replicas_buffer_, products_buffer_, reduced_buffer_, location_out_buffer_, weight_out_buffer_,
+      shared_buffer_, geometry_buffer_;
+  LocalTensor<float> copies_[2], spread_, replicas_, products_, reduced_, location_out_, weight_out_, wide_;
+  LocalTensor<T> gradient_[2];
+  RowsFetch<T> fetch_;
+  Geometry<T, float> geometry_;
+  Samples<float> samples_[2];
+  Fractions fractions_[2];
+  Pending pending_;
+  int64_t end_ = 0;
+  int32_t turn_ = 0;
+};
+
+}  // namespace xmsda_ascend
