@@ -142,7 +142,8 @@ def _cell_line(run: Run, entries: list[Entry]) -> str:
         times = [f"xmsda {ours:.3g}"] if ours else []
         times += [f"best peer {best[0]} {best[1]:.3g}"] if best else []
         ratio = run.over(*cell, name)
-        parts.append(f"{label} {', '.join(times)} ms" + (f" = {ratio:.1f}x" if ratio else ""))
+        doubt = "?" if run.uncertain(*cell, name) else ""
+        parts.append(f"{label} {', '.join(times)} ms" + (f" = {ratio:.1f}x{doubt}" if ratio else ""))
     bad = [entry.impl for entry in entries if entry.status in ("failed", "mismatch")]
     return "; ".join(parts) + (f"; BROKEN: {', '.join(bad)}" if bad else "")
 
@@ -173,6 +174,7 @@ def measure(console: Console, settings: Settings, partial: Path) -> Run:
         console.print(f"bounds of the machine: not built: {error}", highlight=False)
     _bounds(console, run, program, settings.threads, 100)
     clock = _Clock(settings)
+    busy = machine.busy_seconds()
     total, done = len(settings.rows) * len(settings.threads) * len(settings.samplings), 0
     for workload in settings.rows:
         inputs = _row_inputs(workload, settings.samplings)
@@ -188,6 +190,7 @@ def measure(console: Console, settings: Settings, partial: Path) -> Run:
                 head = f"[{done}/{total}] {workload.name} {sampling}, {threads} thread{'s' if threads > 1 else ''}"
                 console.print(f"{head}: {_cell_line(run, entries)} ({clock.text()})", highlight=False)
         del inputs
+    run.machine["others"] = machine.share_of_others(busy, machine.busy_seconds(), time.monotonic() - clock.started)
     _bounds(console, run, program, settings.threads, 100)
     _memory(console, run, settings)
     return run

@@ -103,6 +103,28 @@ def describe() -> dict[str, Any]:
     }
 
 
+def busy_seconds() -> tuple[float, float] | None:
+    """Seconds that all CPUs have been at work, stolen ones included, and those for this process and its children.
+
+    None where the system does not tell.
+    """
+    try:
+        user, nice, system, _, _, *others = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    except (OSError, ValueError):
+        return None
+    return (user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+
+
+def share_of_others(
+    before: tuple[float, float] | None, after: tuple[float, float] | None, passed: float
+) -> float | None:
+    """Part of the CPUs that other processes used in the `passed` seconds between two calls of `busy_seconds`."""
+    if before is None or after is None:
+        return None
+    everything, own = after[0] - before[0], after[1] - before[1]
+    return max(0.0, everything - own) / (passed * (os.cpu_count() or 1))
+
+
 def _commit() -> str:
     """The commit that the tree stands at, with "-dirty" when files differ from it."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10"]

@@ -15,6 +15,14 @@ from bench.measure import PASSES, Entry
 from bench.problem import parse
 
 SCHEMA = 1
+# Half the interquartile range over the median from which on a ratio is marked: a quarter of the measurements is then
+# several times another quarter, mostly because other processes kept one of two threads waiting.
+UNCERTAIN = 0.5
+
+
+def spread(timing: dict[str, Any]) -> float:
+    """Half the interquartile range of what `Timing.summary` gave, over its median."""
+    return (timing["q3_ms"] - timing["q1_ms"]) / 2 / timing["median_ms"]
 
 
 @dataclass
@@ -68,6 +76,13 @@ class Run:
         best = self.best_peer(row, sampling, threads, name)
         theirs = (best[1] if best else None) if peer == "best" else self.median(row, sampling, threads, peer, name)
         return theirs / ours if ours and theirs else None
+
+    def uncertain(self, row: str, sampling: str, threads: int, name: str, peer: str = "best") -> bool:
+        """Whether one of the two times of `over` spreads too widely for a ratio: ± above UNCERTAIN."""
+        best = self.best_peer(row, sampling, threads, name)
+        pair = ["xmsda", (best[0] if best else "") if peer == "best" else peer]
+        entries = [self.find(row, sampling, threads, impl) for impl in pair]
+        return any(spread(entry.passes[name]) > UNCERTAIN for entry in entries if entry and name in entry.passes)
 
     def fraction_of_bound(self, entry: Entry, name: str) -> float | None:
         """Bound over measured time of a pass."""
@@ -195,6 +210,7 @@ def _cell_ratios(run: Run, names: tuple[str, ...]) -> list[tuple[str, float, str
             best = run.best_peer(row, sampling, threads, name)
             if ratio is not None and best is not None:
                 text = f"{row} {sampling}, {threads} thread{'s' if threads > 1 else ''}, {name}, over {best[0]}"
+                text += ", uncertain" if run.uncertain(row, sampling, threads, name) else ""
                 ratios.append((row, ratio, text))
     return ratios
 
