@@ -174,7 +174,6 @@ def measure(console: Console, settings: Settings, partial: Path) -> Run:
         console.print(f"bounds of the machine: not built: {error}", highlight=False)
     _bounds(console, run, program, settings.threads, 100)
     clock = _Clock(settings)
-    busy = machine.busy_seconds()
     total, done = len(settings.rows) * len(settings.threads) * len(settings.samplings), 0
     for workload in settings.rows:
         inputs = _row_inputs(workload, settings.samplings)
@@ -190,7 +189,6 @@ def measure(console: Console, settings: Settings, partial: Path) -> Run:
                 head = f"[{done}/{total}] {workload.name} {sampling}, {threads} thread{'s' if threads > 1 else ''}"
                 console.print(f"{head}: {_cell_line(run, entries)} ({clock.text()})", highlight=False)
         del inputs
-    run.machine["others"] = machine.share_of_others(busy, machine.busy_seconds(), time.monotonic() - clock.started)
     _bounds(console, run, program, settings.threads, 100)
     _memory(console, run, settings)
     return run

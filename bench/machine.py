@@ -26,6 +26,8 @@ import math
 import os
 import platform
 import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,26 +105,31 @@ def describe() -> dict[str, Any]:
     }
 
 
-def busy_seconds() -> tuple[float, float] | None:
-    """Seconds that all CPUs have been at work, stolen ones included, and those for this process and its children.
+@dataclass(frozen=True)
+class Busy:
+    """Seconds until now: that all CPUs have been at work, those for this process and its children, and of a clock."""
 
-    None where the system does not tell.
-    """
+    everything: float
+    own: float
+    clock: float
+
+
+def busy() -> Busy | None:
+    """What the CPUs have done, time stolen from a virtual machine included; None where the system does not tell."""
     try:
         user, nice, system, _, _, *others = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
     except (OSError, ValueError):
         return None
-    return (user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+    everything = (user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK")
+    return Busy(everything, sum(os.times()[:4]), time.monotonic())
 
 
-def share_of_others(
-    before: tuple[float, float] | None, after: tuple[float, float] | None, passed: float
-) -> float | None:
-    """Part of the CPUs that other processes used in the `passed` seconds between two calls of `busy_seconds`."""
-    if before is None or after is None:
+def share_of_others(start: Busy | None, end: Busy | None) -> float | None:
+    """Part of the CPUs that other processes used between two calls of `busy`."""
+    if start is None or end is None:
         return None
-    everything, own = after[0] - before[0], after[1] - before[1]
-    return max(0.0, everything - own) / (passed * (os.cpu_count() or 1))
+    used = (end.everything - start.everything) - (end.own - start.own)
+    return max(0.0, used) / (max(0.01, end.clock - start.clock) * (os.cpu_count() or 1))
 
 
 def _commit() -> str:

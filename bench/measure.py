@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench import machine
 from bench.check import Results, compare
 from bench.implementations import Implementation, Operator
 from bench.inputs import Inputs
@@ -80,6 +81,7 @@ class Entry:
     reason: str = ""
     passes: dict[str, dict[str, Any]] = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
+    others: float | None = None  # part of the CPUs that other processes used while the cell was measured
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -347,11 +349,14 @@ def measure_cell(
     order = random.Random(f"{workload.name} {sampling} {threads}")  # the same in every run
     gc.collect()
     gc.disable()
+    busy = machine.busy()
     try:
         _schedule(contenders, seconds, left, warm, order)
     finally:
         gc.enable()
+    others = machine.share_of_others(busy, machine.busy())
     for contender in contenders:
         timings = contender.timings
+        contender.entry.others = others
         contender.entry.passes = {name: timings[name].summary() for name in PASSES if name in timings}
     return entries

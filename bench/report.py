@@ -14,7 +14,7 @@ from bench.implementations import IMPLEMENTATIONS
 from bench.machine import memory_bytes
 from bench.measure import PASSES, Entry
 from bench.problem import parse
-from bench.results import UNCERTAIN, Bar, Run, bars, below, spread
+from bench.results import CROWDED, UNCERTAIN, Bar, Run, bars, below, spread
 
 _PASS_LABELS = {"forward": "fwd", "backward": "bwd", "forward_backward": "fwd+bwd"}
 
@@ -55,15 +55,12 @@ def _ratio_over(run: Run, cell: tuple[str, str, int, str], peer: str) -> str:
 
 def _others(run: Run) -> str:
     """What a reader must know of the other processes of the machine."""
-    others = run.machine.get("others")
-    if others is None:
+    shares = [entry.others for entry in run.entries if entry.others is not None]
+    if not shares:
         return ""
-    text = f"Other processes used {others * 100:.0f} % of the CPUs meanwhile."
-    if others > 0.1:
-        text += (
-            " Times of calls with as many threads as there are CPUs then say little: each thread waits for the other."
-        )
-    return text
+    low, high = min(shares) * 100, max(shares) * 100
+    text = f"Other processes used {low:.0f} to {high:.0f} % of the CPUs meanwhile"
+    return text + (": measure again on an idle machine." if high > CROWDED * 100 else ".")
 
 
 def _labels(run: Run) -> dict[str, str]:
@@ -202,7 +199,7 @@ _HOW = f"""\
   larger ones 128 MB of something else are written, so that every implementation starts with cold caches. "bwd" is the
   backward call alone.
 - "best peer" is the fastest other implementation of that cell and pass. A ratio with a question mark ("uncertain" in
-  lists) is of times of which one has ± above {UNCERTAIN * 100:.0f} %.
+  lists) says little: one of its times has ± above {UNCERTAIN * 100:.0f} %, or other processes wanted the same CPUs.
 - "of bound" is the time that the machine needs for the loads, multiply-adds and memory traffic that no implementation
   can avoid, over the time measured. `bench/machine.py` says what is counted.
 - `local`: samples at the query's own position plus N(0,1) * 2 pixels; `uniform`: anywhere.

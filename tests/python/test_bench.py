@@ -288,7 +288,7 @@ def test_spread_of_too_few_measurements_is_not_shown() -> None:
 
 
 def test_ratios_of_times_that_spread_are_marked() -> None:
-    run = results.Run(machine={**machine.describe(), "others": 0.4})
+    run = results.Run(machine={**machine.describe(), "cpus": 2})
     run.entries = [entry_of("detr-dec", "xmsda", 0.002), entry_of("detr-dec", "tmda", 0.003)]
     cell = ("detr-dec", "local", 1)
     run.entries[0].passes["forward"] = measure.Timing([0.002, 0.002, 0.002, 0.008, 0.008]).summary()
@@ -296,23 +296,35 @@ def test_ratios_of_times_that_spread_are_marked() -> None:
     assert not run.uncertain(*cell, "backward")
     assert [line[-2] for line in report.table_lines(run, "local", 1)[1]] == ["1.50x? (tmda)", *["1.50x (tmda)"] * 2]
     assert [line.endswith("uncertain") for line in results.below(run, 2)].count(True) == 1
-    page = report.markdown_report(run, [])
-    assert "Other processes used 40 % of the CPUs meanwhile. Times of calls" in page
-    run.machine["others"] = 0.04
-    assert "used 4 % of the CPUs meanwhile.\n" in report.markdown_report(run, [])
+    assert "Other processes" not in report.markdown_report(run, [])
+
+
+@pytest.mark.parametrize(
+    ("threads", "others", "uncertain"), [(1, 0.3, False), (1, 0.45, True), (2, 0.05, False), (2, 0.2, True)]
+)
+def test_ratios_from_a_crowded_machine_are_marked(threads: int, others: float, uncertain: bool) -> None:
+    run = results.Run(machine={**machine.describe(), "cpus": 2})
+    run.entries = [entry_of("detr-dec", "xmsda", 0.002, threads), entry_of("detr-dec", "tmda", 0.003, threads)]
+    for entry in run.entries:
+        entry.others = others
+    assert run.uncertain("detr-dec", "local", threads, "forward") == uncertain
+    line = f"Other processes used {others * 100:.0f} to {others * 100:.0f} % of the CPUs meanwhile"
+    ending = "." if others < 0.1 else ": measure again on an idle machine."
+    assert f"{line}{ending}\n" in report.markdown_report(run, [])
 
 
 def test_share_of_other_processes() -> None:
     cpus = os.cpu_count() or 1
-    assert machine.share_of_others((100, 10), (100 + 8 * cpus, 10 + 3 * cpus), 10) == pytest.approx(0.5)
-    assert machine.share_of_others((100, 10), (100.01, 10.02), 10) == 0
-    assert machine.share_of_others(None, (100, 10), 10) is None
-    before = machine.busy_seconds()
-    assert before is not None
+    start = machine.Busy(100, 10, 0)
+    assert machine.share_of_others(start, machine.Busy(100 + 8 * cpus, 10 + 3 * cpus, 10)) == pytest.approx(0.5)
+    assert machine.share_of_others(start, machine.Busy(100.01, 10.02, 10)) == 0
+    assert machine.share_of_others(None, start) is None
+    before = machine.busy()
     torch.ones(2000, 2000) @ torch.ones(2000, 2000)
-    after = machine.busy_seconds()
+    after = machine.busy()
+    assert before is not None
     assert after is not None
-    assert after[1] > before[1]
+    assert after.own > before.own
 
 
 class FakeTime:
