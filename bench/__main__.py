@@ -142,7 +142,8 @@ def _cell_line(run: Run, entries: list[Entry]) -> str:
         times = [f"xmsda {ours:.3g}"] if ours else []
         times += [f"best peer {best[0]} {best[1]:.3g}"] if best else []
         ratio = run.over(*cell, name)
-        parts.append(f"{label} {', '.join(times)} ms" + (f" = {ratio:.1f}x" if ratio else ""))
+        doubt = "?" if run.uncertain(*cell, name) else ""
+        parts.append(f"{label} {', '.join(times)} ms" + (f" = {ratio:.1f}x{doubt}" if ratio else ""))
     bad = [entry.impl for entry in entries if entry.status in ("failed", "mismatch")]
     return "; ".join(parts) + (f"; BROKEN: {', '.join(bad)}" if bad else "")
 

@@ -26,6 +26,8 @@ import math
 import os
 import platform
 import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,33 @@ def describe() -> dict[str, Any]:
         "versions": versions,
         "commit": _commit(),
     }
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Seconds until now: that all CPUs have been at work, those for this process and its children, and of a clock."""
+
+    everything: float
+    own: float
+    clock: float
+
+
+def busy() -> Busy | None:
+    """What the CPUs have done, time stolen from a virtual machine included; None where the system does not tell."""
+    try:
+        user, nice, system, _, _, *others = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    except (OSError, ValueError):
+        return None
+    everything = (user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK")
+    return Busy(everything, sum(os.times()[:4]), time.monotonic())
+
+
+def share_of_others(start: Busy | None, end: Busy | None) -> float | None:
+    """Part of the CPUs that other processes used between two calls of `busy`."""
+    if start is None or end is None:
+        return None
+    used = (end.everything - start.everything) - (end.own - start.own)
+    return max(0.0, used) / (max(0.01, end.clock - start.clock) * (os.cpu_count() or 1))
 
 
 def _commit() -> str:

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import gc
+import random
 import time
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench import machine
 from bench.check import Results, compare
 from bench.implementations import Implementation, Operator
 from bench.inputs import Inputs
@@ -29,8 +31,15 @@ WARM_SAMPLES = 1_000_000
 # Idle time before a call (seconds): threads of the implementation before it that still spin go to sleep (libgomp spins
 # for about 5 ms, ONNX Runtime for less).
 PAUSE = 0.008
-# A repetition of a short call lasts this long (seconds); its median counts as one measurement.
+# A repetition of a short call is a burst of calls that lasts this long (seconds); its median counts as one measurement.
+# On a virtual machine the first one or two calls after the pause sometimes take 4 to 30 ms longer with two threads,
+# whoever's they are: so a burst has this many calls at least, and no single one of them decides its length.
 BURST = 0.010
+BURST_CALLS = 7
+# Fewer when even the fastest calls would take longer than this together (seconds): a stall is small beside those.
+LONGEST_BURST = 0.100
+# Of calls of a few microseconds, enough for a median.
+MAX_BURST_CALLS = 200
 MAX_REPETITIONS = 25
 # Several times the last level cache that two cores have.
 _DISPLACER = np.zeros(128 * 2**20 // 8)
@@ -72,6 +81,7 @@ class Entry:
     reason: str = ""
     passes: dict[str, dict[str, Any]] = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
+    others: float | None = None  # part of the CPUs that other processes used while the cell was measured
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -131,17 +141,26 @@ def _infer(operator: Operator) -> tuple[Results, float]:
     return Results(output), end - start
 
 
+def _enough(totals: list[float]) -> bool:
+    """Whether calls that took this long (seconds) make a burst."""
+    if len(totals) < BURST_CALLS:
+        return len(totals) * min(totals) >= LONGEST_BURST
+    return len(totals) == MAX_BURST_CALLS or sum(totals) >= BURST
+
+
 def _burst(call: Callable[[], tuple[float, ...]], warm: bool) -> list[float]:
-    """Median durations of the calls that fit into a burst; one call when it is longer."""
+    """Median durations of the calls of a burst; one call when caches must be cold.
+
+    The last of the durations that a call returns is that of the whole call.
+    """
     time.sleep(PAUSE)
-    if warm:
-        call()
-    else:
+    if not warm:
         np.add(_DISPLACER, 1, out=_DISPLACER)
+        return list(call())
+    call()
     durations = [call()]
-    first = sum(durations[0])
-    if warm and first < BURST:
-        durations += [call() for _ in range(min(int(BURST / first), 200))]
+    while not _enough([one[-1] for one in durations]):
+        durations.append(call())
     return [float(value) for value in np.median(np.asarray(durations), axis=0)]
 
 
@@ -242,33 +261,70 @@ def _count_the_checks(contenders: list[_Contender], seconds: dict[str, dict[str,
             _add_training(contender, durations["forward"], durations["backward"], durations["training"])
 
 
-def _repetitions(seconds: float, share: float, plan: Plan) -> int:
-    """How often to repeat a call that takes this long within a share of the cell's time."""
-    least = max(5, plan.min_repetitions) if seconds < 0.3 else plan.min_repetitions
+def _least(seconds: float, plan: Plan) -> int:
+    """Least number of measurements of a call that takes this long."""
     if seconds > 10:
-        least = max(1, plan.min_repetitions - 2)
-    return max(least, min(int(share / (seconds + PAUSE)), MAX_REPETITIONS))
+        return max(1, plan.min_repetitions - 2)
+    return max(5, plan.min_repetitions) if seconds < 0.3 else plan.min_repetitions
 
 
-def _schedule(contenders: list[_Contender], seconds: dict[str, dict[str, float]], plan: Plan, warm: bool) -> None:
-    """Round robin; an implementation with fewer repetitions takes part in rounds spread evenly over all of them."""
-    jobs: list[tuple[_Contender, _Repeat, int]] = []
-    repeats: tuple[tuple[str, _Repeat], ...] = (("forward", _repeat_forward), ("training", _repeat_training))
+@dataclass
+class _Job:
+    """What to measure of one implementation.
+
+    Attributes
+    ----------
+    counted
+        The pass whose measurements are counted.
+    cost
+        Seconds of a repetition; those of the call that was checked until there was one.
+    """
+
+    contender: _Contender
+    counted: str
+    repeat: _Repeat
+    least: int
+    cost: float
+    spent: float = 0.0
+    repetitions: int = 0
+
+    def due(self, part: float, share: float) -> bool:
+        """Whether to repeat when this part of the rounds is to be done, in which this many seconds are its own."""
+        done = len(self.contender.timings.get(self.counted, Timing()).samples)
+        return done < part * self.least or self.spent + self.cost <= part * share
+
+    def run(self, warm: bool) -> None:
+        started = time.monotonic()
+        self.repeat(self.contender, warm)
+        self.spent += time.monotonic() - started
+        self.repetitions += 1
+        self.cost = self.spent / self.repetitions
+
+
+def _schedule(
+    contenders: list[_Contender], seconds: dict[str, dict[str, float]], plan: Plan, warm: bool, order: random.Random
+) -> None:
+    """Rounds, each in an order of its own, so that nobody is always first or always after the same one.
+
+    A job that can not take part in all of them within its share of the time takes part in some, spread over all.
+    """
+    jobs: list[_Job] = []
+    repeats: tuple[tuple[str, str, _Repeat], ...] = (
+        ("forward", "forward", _repeat_forward),
+        ("training", "backward", _repeat_training),
+    )
     share = plan.seconds / max(1, 2 * len(contenders))
     for contender in contenders:
         durations = seconds[contender.entry.impl]
-        for name, repeat in repeats:
+        for name, counted, repeat in repeats:
             if name not in durations or (name == "forward" and contender.implementation.forward_from_training):
                 continue
-            duration = 2 * durations[name] + BURST if warm else durations[name]
-            done = 0 if not contender.timings else len(contender.timings.get("backward", Timing()).samples)
-            count = _repetitions(duration, share, plan) - (done if name == "training" else 0)
-            jobs.append((contender, repeat, count))
-    rounds = max((count for _, _, count in jobs), default=0)
-    for index in range(rounds):
-        for contender, repeat, count in jobs:
-            if (index + 1) * count // rounds > index * count // rounds:
-                repeat(contender, warm)
+            jobs.append(_Job(contender, counted, repeat, _least(durations[name], plan), durations[name]))
+    for index in range(MAX_REPETITIONS):
+        turn = [job for job in jobs if job.due((index + 1) / MAX_REPETITIONS, share)]
+        order.shuffle(turn)
+        for job in turn:
+            job.run(warm)
 
 
 def measure_cell(
@@ -290,13 +346,17 @@ def measure_cell(
     if plan.warmed_up and not warm:
         _count_the_checks(contenders, seconds)
     left = replace(plan, seconds=max(0.0, plan.seconds - (time.monotonic() - started)))
+    order = random.Random(f"{workload.name} {sampling} {threads}")  # the same in every run
     gc.collect()
     gc.disable()
+    busy = machine.busy()
     try:
-        _schedule(contenders, seconds, left, warm)
+        _schedule(contenders, seconds, left, warm, order)
     finally:
         gc.enable()
+    others = machine.share_of_others(busy, machine.busy())
     for contender in contenders:
         timings = contender.timings
+        contender.entry.others = others
         contender.entry.passes = {name: timings[name].summary() for name in PASSES if name in timings}
     return entries

@@ -14,7 +14,7 @@ from bench.implementations import IMPLEMENTATIONS
 from bench.machine import memory_bytes
 from bench.measure import PASSES, Entry
 from bench.problem import parse
-from bench.results import Bar, Run, bars, below
+from bench.results import CROWDED, UNCERTAIN, Bar, Run, bars, below, spread
 
 _PASS_LABELS = {"forward": "fwd", "backward": "bwd", "forward_backward": "fwd+bwd"}
 
@@ -30,8 +30,9 @@ def _time(entry: Entry | None, name: str) -> str:
     if name not in entry.passes:
         return "-" if entry.status in ("ok", "n/a") else entry.status
     one = entry.passes[name]
-    spread = (one["q3_ms"] - one["q1_ms"]) / 2 / one["median_ms"] * 100
-    text = f"{_milliseconds(one['median_ms'])} " + (f"±{spread:.0f}%" if one["n"] >= 3 else f"(n={one['n']})")
+    text = f"{_milliseconds(one['median_ms'])} " + (
+        f"±{spread(one) * 100:.0f}%" if one["n"] >= 3 else f"(n={one['n']})"
+    )
     return text if entry.status == "ok" else f"{text} {entry.status}"
 
 
@@ -45,6 +46,21 @@ def _ratio(value: float | None) -> str:
     if value < 10:
         return f"{value:.2f}x"
     return f"{value:.1f}x" if value < 100 else f"{value:.0f}x"
+
+
+def _ratio_over(run: Run, cell: tuple[str, str, int, str], peer: str) -> str:
+    value = run.over(*cell, peer)
+    return _ratio(value) + ("?" if value is not None and run.uncertain(*cell, peer) else "")
+
+
+def _others(run: Run) -> str:
+    """What a reader must know of the other processes of the machine."""
+    shares = [entry.others for entry in run.entries if entry.others is not None]
+    if not shares:
+        return ""
+    low, high = min(shares) * 100, max(shares) * 100
+    text = f"Other processes used {low:.0f} to {high:.0f} % of the CPUs meanwhile"
+    return text + (": measure again on an idle machine." if high > CROWDED * 100 else ".")
 
 
 def _labels(run: Run) -> dict[str, str]:
@@ -63,14 +79,15 @@ def table_lines(run: Run, sampling: str, threads: int) -> tuple[list[str], list[
         for name in PASSES:
             line = [row if name == PASSES[0] else "", _PASS_LABELS[name]]
             line += [_time(run.find(row, sampling, threads, impl), name) for impl in labels]
-            best = run.best_peer(row, sampling, threads, name)
-            best_text = _ratio(run.over(row, sampling, threads, name))
+            cell = (row, sampling, threads, name)
+            best = run.best_peer(*cell)
+            best_text = _ratio_over(run, cell, "best")
             if best is not None and best_text != "-":
                 best_text += f" ({best[0]})"
             ours = run.find(row, sampling, threads, "xmsda")
             fraction = run.fraction_of_bound(ours, name) if ours is not None else None
             line += [
-                _ratio(run.over(row, sampling, threads, name, "grid_sample")),
+                _ratio_over(run, cell, "grid_sample"),
                 best_text,
                 "-" if fraction is None else f"{fraction * 100:.0f}%",
             ]
@@ -156,6 +173,8 @@ def print_report(console: Console, run: Run) -> None:
     if run.memory:
         _print_table(console, "memory", *_memory_lines(run))
     _print_table(console, "bars", *bar_lines(run))
+    if others := _others(run):
+        console.print(others, highlight=False)
 
 
 def _markdown(header: list[str], lines: list[list[str]]) -> str:
@@ -164,20 +183,23 @@ def _markdown(header: list[str], lines: list[list[str]]) -> str:
     return "\n".join(text) + "\n"
 
 
-_HOW = """\
+_HOW = f"""\
 `make bench` measures and prints all of this; `make bench ARGS=--publish` writes these files.
 
 - All implementations get the same float32 inputs (bf16 and fp16: the same numbers, which both types represent; their
-  locations and weights stay float32) and run in one process in turn, repetition by repetition. Changes of layout that
-  an implementation needs are part of its time. Results are compared in the same run; a mismatch fails it.
+  locations and weights stay float32) and run in one process in turn, repetition by repetition, each repetition in an
+  order drawn for it. Changes of layout that an implementation needs are part of its time. Results are compared in the
+  same run; a mismatch fails it.
 - grid_sample is the code that transformers runs on a CPU. ONNX Runtime and OpenVINO run the same graph with GridSample
   nodes, in float32, without copies of inputs and outputs. torch.compile's forward is that of its training call: alone
   it takes at most that. It is left out above 8 million samples, to save time.
 - Times are medians in milliseconds, ± half the interquartile range, or with the number n of measurements when there
-  are fewer than 3. Calls below a million samples follow an untimed one (warm caches, threads awake); before all larger
-  ones 128 MB of something else are written, so that every implementation starts with cold caches. "bwd" is the backward
-  call alone.
-- "best peer" is the fastest other implementation of that cell and pass.
+  are fewer than 3. Calls below a million samples follow an untimed one (warm caches, threads awake), and a measurement
+  is the median of several: 10 ms of them and at least 7, fewer when those would take more than 100 ms. Before all
+  larger ones 128 MB of something else are written, so that every implementation starts with cold caches. "bwd" is the
+  backward call alone.
+- "best peer" is the fastest other implementation of that cell and pass. A ratio with a question mark ("uncertain" in
+  lists) says little: one of its times has ± above {UNCERTAIN * 100:.0f} %, or other processes wanted the same CPUs.
 - "of bound" is the time that the machine needs for the loads, multiply-adds and memory traffic that no implementation
   can avoid, over the time measured. `bench/machine.py` says what is counted.
 - `local`: samples at the query's own position plus N(0,1) * 2 pixels; `uniform`: anywhere.
@@ -195,6 +217,8 @@ def markdown_report(run: Run, pictures: list[Path], notes: str = "") -> str:
         + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
         + f". Built from {machine.get('commit', 'an unknown commit')}.\n"
     )
+    if others := _others(run):
+        parts.append(others + "\n")
     parts += [_HOW, "## Bars\n", _markdown(*bar_lines(run))]
     if notes:
         parts.append(f"Notes on this run, and why bars are missed:\n\n{notes}")

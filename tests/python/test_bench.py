@@ -1,4 +1,4 @@
-"""The benchmark: its rows, that it finds wrong results, its arithmetic, and a run of it. No timing is asserted.
+"""The benchmark: its rows, that it finds wrong results, its arithmetic, and a run of it. No real time is asserted.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import sys
 from dataclasses import replace
@@ -286,10 +287,162 @@ def test_spread_of_too_few_measurements_is_not_shown() -> None:
     assert report._time(entry, "forward") == "2 (n=1) mismatch"
 
 
-def test_number_of_repetitions() -> None:
-    counts = [measure._repetitions(seconds, 2.0, measure.Plan(0, 3)) for seconds in (0.01, 0.5, 5.0, 20.0)]
-    assert counts == [measure.MAX_REPETITIONS, 3, 3, 1]
-    assert measure._repetitions(0.2, 0.0, measure.Plan(0, 3)) == 5
+def test_ratios_of_times_that_spread_are_marked() -> None:
+    run = results.Run(machine={**machine.describe(), "cpus": 2})
+    run.entries = [entry_of("detr-dec", "xmsda", 0.002), entry_of("detr-dec", "tmda", 0.003)]
+    cell = ("detr-dec", "local", 1)
+    run.entries[0].passes["forward"] = measure.Timing([0.002, 0.002, 0.002, 0.008, 0.008]).summary()
+    assert run.uncertain(*cell, "forward")
+    assert not run.uncertain(*cell, "backward")
+    assert [line[-2] for line in report.table_lines(run, "local", 1)[1]] == ["1.50x? (tmda)", *["1.50x (tmda)"] * 2]
+    assert [line.endswith("uncertain") for line in results.below(run, 2)].count(True) == 1
+    assert "Other processes" not in report.markdown_report(run, [])
+
+
+@pytest.mark.parametrize(
+    ("threads", "others", "uncertain"), [(1, 0.3, False), (1, 0.45, True), (2, 0.05, False), (2, 0.2, True)]
+)
+def test_ratios_from_a_crowded_machine_are_marked(threads: int, others: float, uncertain: bool) -> None:
+    run = results.Run(machine={**machine.describe(), "cpus": 2})
+    run.entries = [entry_of("detr-dec", "xmsda", 0.002, threads), entry_of("detr-dec", "tmda", 0.003, threads)]
+    for entry in run.entries:
+        entry.others = others
+    assert run.uncertain("detr-dec", "local", threads, "forward") == uncertain
+    line = f"Other processes used {others * 100:.0f} to {others * 100:.0f} % of the CPUs meanwhile"
+    ending = "." if others < 0.1 else ": measure again on an idle machine."
+    assert f"{line}{ending}\n" in report.markdown_report(run, [])
+
+
+def test_share_of_other_processes() -> None:
+    cpus = os.cpu_count() or 1
+    start = machine.Busy(100, 10, 0)
+    assert machine.share_of_others(start, machine.Busy(100 + 8 * cpus, 10 + 3 * cpus, 10)) == pytest.approx(0.5)
+    assert machine.share_of_others(start, machine.Busy(100.01, 10.02, 10)) == 0
+    assert machine.share_of_others(None, start) is None
+    before = machine.busy()
+    torch.ones(2000, 2000) @ torch.ones(2000, 2000)
+    after = machine.busy()
+    assert before is not None
+    assert after is not None
+    assert after.own > before.own
+
+
+class FakeTime:
+    """Stands for the module `time`: nothing takes time but pauses and the calls of fake_implementation."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.since_pause = -1
+        self.calls: list[tuple[str, int]] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    monotonic = perf_counter
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.since_pause = 0
+
+    def call(self, name: str, seconds: float, stalled: tuple[int, ...]) -> None:
+        self.calls.append((name, self.since_pause))
+        self.now += seconds + (0.030 if self.since_pause in stalled else 0.0)
+        self.since_pause += 1
+
+
+@pytest.fixture
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    fake = FakeTime()
+    monkeypatch.setattr(measure, "time", fake)
+    return fake
+
+
+def fake_implementation(fake: FakeTime, name: str, seconds: float, stalled: tuple[int, ...] = ()) -> Implementation:
+    """Calls of `seconds`; 30 ms more when they are the n-th after a pause, for n in `stalled` (-1: the very first)."""
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, value: Tensor) -> Tensor:
+            fake.call(name, seconds, stalled)
+            return value.clone()
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> Tensor:
+            fake.now += 2 * seconds
+            return grads[0]
+
+    def prepare(which: problem.Problem, inputs: Any, threads: int) -> Operator:
+        del which, threads
+        arguments = (inputs.value, inputs.locations, inputs.weights)
+
+        def function(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
+            del locations, weights
+            return Function.apply(value)
+
+        def forward() -> Tensor:
+            with torch.no_grad():
+                return function(*arguments)
+
+        return Operator(forward, function, arguments, inputs.value)
+
+    return replace(implementations.select(["xmsda"])[0], name=name, prepare=prepare, module="torch")
+
+
+def measure_fakes(chosen: list[Implementation], seconds: float, least: int = 2) -> dict[str, measure.Entry]:
+    workload = SMALL["pixels"]
+    inputs = make_inputs(workload, "local")
+    entries = measure.measure_cell(workload, "local", 1, inputs, chosen, measure.Plan(seconds, least))
+    assert [entry.status for entry in entries] == ["ok"] * len(chosen)
+    return {entry.impl: entry for entry in entries}
+
+
+@pytest.mark.parametrize("stalled", [(0,), (1,), (0, 1), (1, 2)])
+@pytest.mark.parametrize("seconds", [5e-6, 1e-4, 2e-3, 6e-3])
+def test_stalls_after_a_pause_are_not_measured(fake_time: FakeTime, seconds: float, stalled: tuple[int, ...]) -> None:
+    found = measure_fakes([fake_implementation(fake_time, "stalls", seconds, stalled)], 0)["stalls"].passes
+    for name, factor in (("forward", 1), ("backward", 2), ("forward_backward", 3)):
+        assert found[name]["median_ms"] == pytest.approx(factor * seconds * 1e3)
+        assert found[name]["max_ms"] == pytest.approx(factor * seconds * 1e3), name
+
+
+def forward_only(implementation: Implementation) -> Implementation:
+    return replace(implementation, prepare=lambda *args: replace(implementation.prepare(*args), function=None))
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(2.0, 1), (0.040, 3), (0.012, 7), (1e-3, 10), (1e-6, 200)])
+def test_long_calls_are_not_repeated(fake_time: FakeTime, seconds: float, calls: int) -> None:
+    entry = measure_fakes([forward_only(fake_implementation(fake_time, "slow", seconds))], 0)["slow"]
+    # One call that is checked; one in each burst that is not timed.
+    assert len(fake_time.calls) == 1 + entry.passes["forward"]["n"] * (1 + calls)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "count"),
+    # A repetition takes the pause, an untimed call and 10 ms, seven calls or one call.
+    [(1e-4, 2, 25), (0.01, 2, 22), (0.01, 0, 5), (0.2, 0, 5), (0.5, 2, 3), (0.5, 10, 9), (5.0, 2, 3), (20.0, 2, 1)],
+)
+def test_number_of_repetitions(fake_time: FakeTime, seconds: float, share: float, count: int) -> None:
+    # The call that is checked stalls: that decides nothing.
+    chosen = [forward_only(fake_implementation(fake_time, "one", seconds, stalled=(-1,)))]
+    plan_seconds = seconds + 0.030 + 2 * share
+    assert measure_fakes(chosen, plan_seconds, 3)["one"].passes["forward"]["n"] == count
+
+
+def test_order_changes_from_round_to_round(fake_time: FakeTime) -> None:
+    names = ["one", "two", "three"]
+
+    def orders() -> list[str]:
+        fake_time.calls, fake_time.since_pause = [], 1
+        measure_fakes([fake_implementation(fake_time, name, 1e-3) for name in names], 60)
+        return [name for name, since_pause in fake_time.calls if since_pause == 0]
+
+    first = orders()
+    assert len(first) == len(names) * 2 * measure.MAX_REPETITIONS
+    rounds = [first[start : start + 6] for start in range(0, len(first), 6)]
+    assert all(sorted(turn) == sorted(names * 2) for turn in rounds)
+    for place in range(6):
+        assert {turn[place] for turn in rounds} == set(names)
+    assert orders() == first
 
 
 def run_main(tmp_path: Path, *more: str) -> tuple[int, dict[str, Any]]:
