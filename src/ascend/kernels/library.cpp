@@ -1,0 +1,41 @@
+// Kernels of the variants `library` and `library-db`.
+// SPDX-License-Identifier: Apache-2.0
+#include "library.h"
+
+using xmsda_ascend::Tiling;
+
+extern "C" __global__ __aicore__ void xmsda_library_forward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryForward<half, 1> kernel;
+  kernel.Init(value, locations, weights, output, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_forward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryForward<float, 1> kernel;
+  kernel.Init(value, locations, weights, output, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_db_forward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                   GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryForward<half, 2> kernel;
+  kernel.Init(value, locations, weights, output, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_db_forward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                   GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryForward<float, 2> kernel;
+  kernel.Init(value, locations, weights, output, tiling, &pipe);
+  kernel.Run();
+}
