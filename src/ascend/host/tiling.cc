@@ -109,8 +109,9 @@ int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
   const int64_t pixel = PixelBytes(problem), q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
   const int64_t rows = q * 4 * pixel;
   const int64_t padded = RoundUp(RoundUp(k, 8) * q, 64);
-  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 5 * k * kBlock;
-  const int64_t scratch = (4 * lanes + 3 * padded) * 4 + 4 * RoundUp(lanes / 8, kBlock);
+  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 6 * k * kBlock + (t.raw != 0 ? lanes * 4 : 0);
+  const int64_t scratch =
+      (4 * lanes + 3 * padded) * 4 + (t.raw != 0 ? 8 : 4) * RoundUp(lanes / 8, kBlock) + (t.raw != 0 ? lanes * 4 : 0);
   const int64_t pitch = size == 2 ? 8 : 4;
   const int64_t samples = 2 * lanes * (4 + 4 * size);
   const int64_t resident =
@@ -125,8 +126,9 @@ int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
   const int64_t pixel = PixelBytes(problem), channels = pixel / size;
   const int64_t q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
   const int64_t padded = RoundUp(RoundUp(k, 8) * q, 64), location_row = RoundUp(2 * k, 16), weight_row = RoundUp(k, 16);
-  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 5 * k * kBlock;
-  const int64_t scratch = (4 * lanes + 3 * padded) * 4 + 4 * RoundUp(lanes / 8, kBlock);
+  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 6 * k * kBlock + (t.raw != 0 ? lanes * 4 : 0);
+  const int64_t scratch =
+      (4 * lanes + 3 * padded) * 4 + (t.raw != 0 ? 8 : 4) * RoundUp(lanes / 8, kBlock) + (t.raw != 0 ? lanes * 4 : 0);
   const int64_t last = (8 * lanes + 2 * padded + weight_row * q) * 4;
   const int64_t twice =
       q * 4 * pixel + q * 4 * channels * 4 + q * pixel + lanes * 20 + 3 * padded * 4 + RoundUp(lanes / 8, kBlock);
@@ -148,6 +150,11 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
   t.channels = static_cast<int32_t>(problem.channels);
   t.value_size = static_cast<int32_t>(problem.value_size);
   t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
+  t.raw = choice.raw ? 1 : 0;
+  if (choice.raw && problem.channels * static_cast<int64_t>(DTypeSize(problem.value_dtype)) % kBlock != 0) {
+    return Limit("channels: expected whole blocks of 32 bytes where value is read as it is on Ascend, got " +
+                 std::to_string(problem.channels) + "; dma1 takes any");
+  }
   PlaceLevels(problem, &t);
   for (int32_t resident = std::min(most_resident, t.num_levels); resident >= 0; --resident) {
     KeepLevels(resident, &t);

@@ -16,6 +16,7 @@ struct Chip {
 };
 
 struct RowsChoice {
+  bool raw = false;              // value is read as it is, without an image
   int32_t tile_queries = 0;      // 0: the largest that fits
   int32_t resident_levels = -1;  // the smallest so many levels are kept in UB; -1: as many as fit
 };

@@ -32,10 +32,13 @@ template <class T, class W = T>
 class Geometry {
  public:
   // UB bytes that it keeps, and those that it uses during Transpose and Compute only.
-  __aicore__ static inline int32_t Bytes(const Tiling& tiling) { return Raw(tiling) + 5 * tiling.samples * kBlock; }
+  __aicore__ static inline int32_t Bytes(const Tiling& tiling) {
+    return Raw(tiling) + 6 * tiling.samples * kBlock + (tiling.raw != 0 ? Lanes(tiling) * 4 : 0);
+  }
   __aicore__ static inline int32_t ScratchBytes(const Tiling& tiling) {
     const int32_t lanes = Lanes(tiling);
-    return (4 * lanes + 3 * Padded(tiling)) * 4 + 4 * RoundUp(lanes / 8, kBlock);
+    return (4 * lanes + 3 * Padded(tiling)) * 4 + Masks(tiling) * RoundUp(lanes / 8, kBlock) +
+           (tiling.raw != 0 ? lanes * 4 : 0);
   }
   __aicore__ static inline int32_t SamplesBytes(const Tiling& tiling) {
     return Lanes(tiling) * (4 + 4 * static_cast<int32_t>(sizeof(W)));
@@ -76,10 +79,13 @@ class Geometry {
     stride_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
     unit_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
     base_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
+    border_ = Part<int32_t>(ub, &at, tiling.samples * kBlock);
+    if (tiling.raw != 0) nowhere_ = Part<int32_t>(ub, &at, lanes_ * 4);
     at = 0;
     for (auto* tensor : {&x_, &y_, &a_}) *tensor = Part<float>(scratch, &at, Padded(tiling) * 4);
     for (auto* tensor : {&s_, &t_, &u_, &v_}) *tensor = Part<float>(scratch, &at, lanes_ * 4);
-    for (auto& mask : mask_) mask = Part<uint8_t>(scratch, &at, RoundUp(lanes_ / 8, kBlock));
+    for (int32_t i = 0; i < Masks(tiling); ++i) mask_[i] = Part<uint8_t>(scratch, &at, RoundUp(lanes_ / 8, kBlock));
+    if (tiling.raw != 0) beside_ = Part<int32_t>(scratch, &at, lanes_ * 4);
     FillConstants();
   }
 
@@ -150,6 +156,12 @@ class Geometry {
     PipeBarrier<PIPE_V>();
     CompareScalar(mask_[2], s_, 0.0f, CMPMODE::LT, n);
     CompareScalar(mask_[3], t_, 0.0f, CMPMODE::LT, n);
+    if (tiling_->raw != 0) {
+      CompareScalar(mask_[4], s_, -1.0f, CMPMODE::LT, n);
+      CompareScalar(mask_[5], t_, -1.0f, CMPMODE::LT, n);
+      CompareScalar(mask_[6], x_, 0.0f, CMPMODE::GE, n);
+      CompareScalar(mask_[7], y_, 0.0f, CMPMODE::GE, n);
+    }
     PipeBarrier<PIPE_V>();
     AndMask(0, 1);
     AndMask(2, 3);
@@ -167,6 +179,7 @@ class Geometry {
     PipeBarrier<PIPE_V>();
     Cast(u_, column, RoundMode::CAST_NONE, n);
     Cast(v_, row, RoundMode::CAST_NONE, n);
+    if (tiling_->raw != 0) Border(column, row);
     Mul(out.place, row, stride_, queries, samples, by_sample_);
     PipeBarrier<PIPE_V>();
     Mul(column, column, unit_, queries, samples, by_sample_);
@@ -177,8 +190,7 @@ class Geometry {
     Add(out.place, out.place, column, count);
     Mul(v_, a_, y_, count);  // weight of row y1
     PipeBarrier<PIPE_V>();
-    Select(out.place.template ReinterpretCast<float>(), mask_[0], out.place.template ReinterpretCast<float>(), 0.0f,
-           SELMODE::VSEL_TENSOR_SCALAR_MODE, n);
+    SelectPlaces(out.place);
     Sub(u_, a_, v_, count);  // of row y0
     Mul(t_, v_, x_, count);  // (y1, x1)
     PipeBarrier<PIPE_V>();
@@ -208,6 +220,7 @@ class Geometry {
     *at += bytes;
     return part;
   }
+  __aicore__ static inline int32_t Masks(const Tiling& tiling) { return tiling.raw != 0 ? 8 : 4; }
   __aicore__ static inline int32_t Raw(const Tiling& tiling) {
     return tiling.tile_queries * 4 * (RoundUp(2 * tiling.samples, 8) + RoundUp(tiling.samples, 8));
   }
@@ -220,15 +233,20 @@ class Geometry {
       const int32_t lanes = level.points * 8, at = level.first_sample * 8;
       if (lanes == 0) continue;
       const bool resident = level.resident_start >= 0;
-      const int32_t unit =
-          CeilDiv(tiling_->channels * static_cast<int32_t>(sizeof(T)), kBlock) * (resident ? kBlock : 1);
-      const int32_t stride = (level.width + 1) * unit;
-      const int32_t start = (resident ? level.resident_start : level.image_start) * unit;
+      const int32_t blocks = CeilDiv(tiling_->channels * static_cast<int32_t>(sizeof(T)), kBlock);
+      const int32_t unit = blocks * (resident ? kBlock : tiling_->raw != 0 ? tiling_->heads : 1);
+      const int32_t border = tiling_->raw != 0 && !resident ? 0 : 1;
+      const int32_t stride = (level.width + border) * unit;
+      const int32_t start = resident ? level.resident_start : border != 0 ? level.image_start : level.value_start;
       Duplicate(width_[at], static_cast<float>(level.width), lanes);
       Duplicate(height_[at], static_cast<float>(level.height), lanes);
       Duplicate(stride_[at], stride, lanes);
       Duplicate(unit_[at], unit, lanes);
-      Duplicate(base_[at], start + stride + unit, lanes);
+      Duplicate(base_[at], start * unit + border * (stride + unit), lanes);
+      Duplicate(border_[at], -(level.width + 1), lanes);
+      if (tiling_->raw != 0) {
+        Duplicate(nowhere_[level.first_sample * queries], resident ? 0 : kNowhere, level.points * queries);
+      }
     }
     // What has never been loaded, beyond the queries of a tile or the samples of K * T, is read as 0.
     Duplicate(raw_locations_, 0.0f, queries * row_);
@@ -238,6 +256,37 @@ class Geometry {
     PipeBarrier<PIPE_V>();
   }
 
+  // Places of samples that are not wholly inside their level, where pixels are read from value as it is: beside_.
+  __aicore__ inline void Border(const LocalTensor<int32_t>& column, const LocalTensor<int32_t>& row) {
+    const auto queries = static_cast<uint64_t>(tiling_->tile_queries);
+    AndMask(4, 5);
+    AndMask(6, 7);
+    Mul(beside_, row, border_, queries, tiling_->samples, by_sample_);
+    PipeBarrier<PIPE_V>();
+    AndMask(4, 6);
+    Sub(beside_, beside_, column, lanes_);
+    PipeBarrier<PIPE_V>();
+    Add(beside_, beside_, border_, queries, tiling_->samples, by_sample_);
+    PipeBarrier<PIPE_V>();
+    Adds(beside_, beside_, -2, lanes_);
+  }
+  __aicore__ inline void SelectPlaces(const LocalTensor<int32_t>& places) {
+    const LocalTensor<float> place = places.ReinterpretCast<float>();  // bits are moved only
+    const auto n = static_cast<uint32_t>(lanes_);
+    if (tiling_->raw == 0) {
+      Select(place, mask_[0], place, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, n);
+      return;
+    }
+    for (int32_t l = 0; l < tiling_->num_levels; ++l) {
+      const LevelTiling& level = tiling_->level[l];
+      const int32_t at = level.first_sample * tiling_->tile_queries, count = level.points * tiling_->tile_queries;
+      if (level.resident_start >= 0 && count > 0) Adds(beside_[at], places[at], 0, count);
+    }
+    PipeBarrier<PIPE_V>();
+    Select(place, mask_[4], place, beside_.template ReinterpretCast<float>(), SELMODE::VSEL_TENSOR_TENSOR_MODE, n);
+    PipeBarrier<PIPE_V>();
+    Select(place, mask_[0], place, nowhere_.template ReinterpretCast<float>(), SELMODE::VSEL_TENSOR_TENSOR_MODE, n);
+  }
   __aicore__ inline void AndMask(int32_t into, int32_t with) {
     const LocalTensor<uint16_t> mask = mask_[into].template ReinterpretCast<uint16_t>();
     And(mask, mask, mask_[with].template ReinterpretCast<uint16_t>(), lanes_ / 16);
@@ -252,8 +301,8 @@ class Geometry {
   const Tiling* tiling_;
   int32_t lanes_, row_, weight_row_;
   LocalTensor<float> raw_locations_, raw_weights_, x_, y_, a_, s_, t_, u_, v_, width_, height_;
-  LocalTensor<int32_t> stride_, unit_, base_;
-  LocalTensor<uint8_t> mask_[4];
+  LocalTensor<int32_t> stride_, unit_, base_, border_, beside_, nowhere_;
+  LocalTensor<uint8_t> mask_[8];
   BinaryRepeatParams by_sample_;  // a repeat is the queries of one sample; of the third operand it reads one block only
 };
 

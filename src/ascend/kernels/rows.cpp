@@ -23,21 +23,21 @@ extern "C" __global__ __aicore__ void xmsda_image_f32(GM_ADDR value, GM_ADDR ima
   kernel.Run();
 }
 
-extern "C" __global__ __aicore__ void xmsda_rows_forward_f16(GM_ADDR image, GM_ADDR locations, GM_ADDR weights,
-                                                             GM_ADDR output, Tiling tiling) {
+extern "C" __global__ __aicore__ void xmsda_rows_forward_f16(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
+                                                             GM_ADDR weights, GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
   AscendC::TPipe pipe;
   xmsda_ascend::RowsForward<half> kernel;
-  kernel.Init(image, locations, weights, output, tiling, &pipe);
+  kernel.Init(image, zeros, locations, weights, output, tiling, &pipe);
   kernel.Run();
 }
 
-extern "C" __global__ __aicore__ void xmsda_rows_forward_f32(GM_ADDR image, GM_ADDR locations, GM_ADDR weights,
-                                                             GM_ADDR output, Tiling tiling) {
+extern "C" __global__ __aicore__ void xmsda_rows_forward_f32(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
+                                                             GM_ADDR weights, GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
   AscendC::TPipe pipe;
   xmsda_ascend::RowsForward<float> kernel;
-  kernel.Init(image, locations, weights, output, tiling, &pipe);
+  kernel.Init(image, zeros, locations, weights, output, tiling, &pipe);
   kernel.Run();
 }
 
@@ -48,25 +48,25 @@ extern "C" __global__ __aicore__ void xmsda_fill_zeros(GM_ADDR to, int64_t bytes
   kernel.Run(to, bytes, &pipe);
 }
 
-extern "C" __global__ __aicore__ void xmsda_rows_backward_f16(GM_ADDR image, GM_ADDR locations, GM_ADDR weights,
-                                                              GM_ADDR grad_output, GM_ADDR grad_image,
+extern "C" __global__ __aicore__ void xmsda_rows_backward_f16(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
+                                                              GM_ADDR weights, GM_ADDR grad_output, GM_ADDR grad_image,
                                                               GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                               Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
   AscendC::TPipe pipe;
   xmsda_ascend::RowsBackward<half> kernel;
-  kernel.Init(image, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Init(image, zeros, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
   kernel.Run();
 }
 
-extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_ADDR locations, GM_ADDR weights,
-                                                              GM_ADDR grad_output, GM_ADDR grad_image,
+extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
+                                                              GM_ADDR weights, GM_ADDR grad_output, GM_ADDR grad_image,
                                                               GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                               Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
   AscendC::TPipe pipe;
   xmsda_ascend::RowsBackward<float> kernel;
-  kernel.Init(image, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Init(image, zeros, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
   kernel.Run();
 }
 

@@ -20,7 +20,7 @@ namespace xmsda_ascend {
 template <class T>
 class RowsBackward {
  public:
-  __aicore__ inline void Init(GM_ADDR image, GM_ADDR locations, GM_ADDR weights, GM_ADDR grad_output,
+  __aicore__ inline void Init(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations, GM_ADDR weights, GM_ADDR grad_output,
                               GM_ADDR grad_image, GM_ADDR grad_locations, GM_ADDR grad_weights, const Tiling& tiling,
                               TPipe* pipe) {
     t_ = &tiling;
@@ -34,7 +34,7 @@ class RowsBackward {
     grad_image_.SetGlobalBuffer((__gm__ float*)grad_image);
     grad_locations_.SetGlobalBuffer((__gm__ float*)grad_locations);
     grad_weights_.SetGlobalBuffer((__gm__ float*)grad_weights);
-    fetch_.Init(image, tiling, pipe);
+    fetch_.Init(image, zeros, tiling, pipe);
     InitBuffers(pipe);
     PipeBarrier<PIPE_ALL>();
   }
@@ -138,7 +138,10 @@ class RowsBackward {
     for (int32_t k = 0; k < t_->samples; ++k) {
       Sample(unit, k);
       Scatter();
-      pending_ = {&t_->level[t_->level_of[k]], samples_[unit & 1].place[k * queries_], place, turn_ ^ 1};
+      pending_.level = &t_->level[t_->level_of[k]];
+      pending_.places = samples_[unit & 1].place[k * queries_];
+      pending_.place = place;
+      pending_.turn = turn_ ^ 1;
     }
     Finish(unit, place);
   }
@@ -208,24 +211,48 @@ class RowsBackward {
   // after it, which goes on while the scalar unit waits for room here; feeds queue MTE2 in between.
   __aicore__ inline void Scatter() {
     if (pending_.level == nullptr) return;
-    const auto bytes = static_cast<uint16_t>(2 * float_blocks_);
-    const DataCopyParams params(2, bytes, 0, static_cast<uint16_t>((pending_.level->width - 1) * float_blocks_));
-    const GlobalTensor<float> image = grad_image_[pending_.place.head * t_->image_pixels * channels_];
+    const auto blocks = static_cast<uint16_t>(float_blocks_);
+    const int64_t head = pending_.place.head;
+    if (t_->raw != 0) {
+      pending_.params = DataCopyParams(2, blocks, 0, static_cast<uint16_t>((t_->heads - 1) * float_blocks_));
+      pending_.image = grad_image_[HeadOf(*t_, head) * channels_];
+    } else {
+      pending_.params = DataCopyParams(2, static_cast<uint16_t>(2 * blocks), 0,
+                                       static_cast<uint16_t>((pending_.level->width - 1) * float_blocks_));
+      pending_.image = grad_image_[head * t_->image_pixels * channels_];
+    }
     const LocalTensor<uint64_t> places = pending_.places.template ReinterpretCast<uint64_t>();
     const LocalTensor<float> copies = copies_[pending_.turn];
     WaitFlag<HardEvent::V_MTE3>(CopiesEvent(pending_.turn));
     for (int32_t q = 0; q < pending_.place.count; q += 2) {
       const uint64_t two = places.GetValue(static_cast<uint32_t>(q / 2));
-      const int64_t first = two & 0xffffffff, second = two >> 32;
-      // 0: outside of its level, with a gradient of 0.
-      if (first != 0) DataCopy(image[first * kLanes], copies[q * 4 * channels_], params);
-      if (q + 1 < pending_.place.count && second != 0) {
-        DataCopy(image[second * kLanes], copies[(q + 1) * 4 * channels_], params);
+      AddCorners(copies[q * 4 * channels_], static_cast<int32_t>(two & 0xffffffff));
+      if (q + 1 < pending_.place.count) {
+        AddCorners(copies[(q + 1) * 4 * channels_], static_cast<int32_t>(two >> 32));
       }
       fetch_.Feed(2, 1);
     }
     SetFlag<HardEvent::MTE3_V>(CopiesEvent(pending_.turn));
     pending_.level = nullptr;
+  }
+
+  // The four corners of a sample; nothing where it is outside, where the gradient is 0.
+  __aicore__ inline void AddCorners(const LocalTensor<float>& copies, int32_t place) {
+    if (t_->raw == 0) {
+      if (place != 0) DataCopy(pending_.image[int64_t(place) * kLanes], copies, pending_.params);
+    } else if (place >= 0) {
+      const GlobalTensor<float> pixel = pending_.image[int64_t(place) * kLanes];
+      DataCopy(pixel, copies, pending_.params);
+      DataCopy(pixel[int64_t(pending_.level->width) * t_->heads * channels_], copies[2 * channels_], pending_.params);
+    } else {
+      const DataCopyParams one(1, static_cast<uint16_t>(float_blocks_), 0, 0);
+      for (int32_t c = 0; c < 4; ++c) {
+        const int32_t pixel = PixelOf(*pending_.level, place, c);
+        if (pixel < 0) continue;
+        const int64_t to = (pending_.level->value_start + int64_t(pixel)) * t_->heads * channels_;
+        DataCopy(pending_.image[to], copies[c * channels_], one);
+      }
+    }
   }
 
   // Queue V: gradients of locations and weights, and queue MTE3: stores them.
@@ -325,6 +352,8 @@ class RowsBackward {
     LocalTensor<int32_t> places;
     Place place;
     int32_t turn;
+    GlobalTensor<float> image;  // of the head
+    DataCopyParams params;
   };
 
   const Tiling* t_;

@@ -28,6 +28,19 @@ __aicore__ inline bool IsResident(const Tiling& tiling, int32_t sample) {
   return tiling.level[tiling.level_of[sample]].resident_start >= 0;
 }
 
+// Where value [B,S,M,D] has the first pixel of a head, in pixels of one head.
+__aicore__ inline int64_t HeadOf(const Tiling& tiling, int64_t head) {
+  return head / tiling.heads * tiling.value_size * tiling.heads + head % tiling.heads;
+}
+
+// The pixel of a level that a corner of a sample beside the border is, or -1 when it is outside.
+__aicore__ inline int32_t PixelOf(const LevelTiling& level, int32_t place, int32_t corner) {
+  if (place == kNowhere) return -1;
+  const int32_t i = -1 - place, y = i / (level.width + 1) - 1 + (corner >> 1),
+                x = i % (level.width + 1) - 1 + (corner & 1);
+  return y >= 0 && y < level.height && x >= 0 && x < level.width ? y * level.width + x : -1;
+}
+
 template <class T>
 __aicore__ inline LocalTensor<T> Take(TPipe* pipe, TBuf<QuePosition::VECCALC>* buffer, int32_t elements) {
   pipe->InitBuffer(*buffer, static_cast<uint32_t>(RoundUp(elements * static_cast<int32_t>(sizeof(T)), kBlock)));
@@ -39,9 +52,10 @@ class RowsFetch {
  public:
   static constexpr int32_t kPortion = 8;  // copies between two pieces of work for queue V
 
-  // Rows are [query][corner][channel].
-  __aicore__ inline void Init(GM_ADDR image, const Tiling& tiling, TPipe* pipe) {
+  // Rows are [query][corner][channel]. `image` is value itself when tiling.raw, and then `zeros` is a pixel of zeros.
+  __aicore__ inline void Init(GM_ADDR image, GM_ADDR zeros, const Tiling& tiling, TPipe* pipe) {
     t_ = &tiling;
+    zeros_.SetGlobalBuffer((__gm__ T*)zeros);
     blocks_ = CeilDiv(tiling.channels, kLanes);
     row_ = 4 * blocks_ * kLanes;
     image_.SetGlobalBuffer((__gm__ T*)image);
@@ -102,7 +116,25 @@ class RowsFetch {
   __aicore__ static inline event_t Event(int64_t i) { return static_cast<event_t>(i & 1); }
 
   __aicore__ inline void Copy(int32_t query, uint64_t place) {
-    DataCopy(rows_[fetched_ & 1][query * row_], head_image_[place * kLanes], params_);
+    const LocalTensor<T> rows = rows_[fetched_ & 1][query * row_];
+    if (t_->raw == 0) {
+      DataCopy(rows, head_image_[place * kLanes], params_);
+    } else if (static_cast<int32_t>(place) >= 0) {
+      const GlobalTensor<T> pixel = head_image_[place * kLanes];
+      DataCopy(rows, pixel, params_);
+      DataCopy(rows[row_ / 2], pixel[int64_t(level_->width) * t_->heads * (row_ / 4)], params_);
+    } else {
+      CopyCorners(rows, static_cast<int32_t>(place));
+    }
+  }
+  // Beside the border, pixel by pixel.
+  __aicore__ inline void CopyCorners(const LocalTensor<T>& rows, int32_t place) {
+    const DataCopyParams one(1, static_cast<uint16_t>(blocks_), 0, 0);
+    for (int32_t c = 0; c < 4; ++c) {
+      const int32_t pixel = PixelOf(*level_, place, c);
+      const int64_t from = (level_->value_start + int64_t(pixel)) * t_->heads * (row_ / 4);
+      DataCopy(rows[c * (row_ / 4)], pixel < 0 ? zeros_ : head_image_[from], one);
+    }
   }
 
   // False when the tile of the next sample has not been prepared.
@@ -111,11 +143,17 @@ class RowsFetch {
     if (at_ == 0) WaitFlag<HardEvent::V_S>(kPlaces);
     while (IsResident(*t_, t_->order[at_])) ++at_;
     const int32_t sample = t_->order[at_++];
-    const LevelTiling& level = t_->level[t_->level_of[sample]];
+    level_ = &t_->level[t_->level_of[sample]];
     place_ = PlaceOf(*t_, unit_);
-    params_ =
-        DataCopyParams(2, static_cast<uint16_t>(2 * blocks_), static_cast<uint16_t>((level.width - 1) * blocks_), 0);
-    head_image_ = image_[place_.head * t_->image_pixels * (row_ / 4)];
+    const auto blocks = static_cast<uint16_t>(blocks_);
+    if (t_->raw != 0) {
+      params_ = DataCopyParams(2, blocks, static_cast<uint16_t>((t_->heads - 1) * blocks_), 0);
+      head_image_ = image_[HeadOf(*t_, place_.head) * (row_ / 4)];
+    } else {
+      params_ =
+          DataCopyParams(2, static_cast<uint16_t>(2 * blocks), static_cast<uint16_t>((level_->width - 1) * blocks_), 0);
+      head_image_ = image_[place_.head * t_->image_pixels * (row_ / 4)];
+    }
     two_places_ = places_[unit_ & 1][sample * t_->tile_queries].template ReinterpretCast<uint64_t>();
     WaitFlag<HardEvent::V_MTE2>(Event(fetched_));
     return true;
@@ -133,12 +171,13 @@ class RowsFetch {
   const Tiling* t_;
   int32_t blocks_, row_;
   TBuf<QuePosition::VECCALC> buffer_[2];
-  GlobalTensor<T> image_, head_image_;
+  GlobalTensor<T> image_, zeros_, head_image_;
   LocalTensor<T> rows_[2];
   LocalTensor<int32_t> places_[2];
   LocalTensor<uint64_t> two_places_;
   DataCopyParams params_;
   Place place_;
+  const LevelTiling* level_ = nullptr;
   int64_t unit_ = 0, end_ = 0, prepared_ = 0;
   int64_t fetched_ = 0, used_ = 0;  // samples
   int32_t at_ = 0, samples_ = 0, query_ = 0;

@@ -19,14 +19,14 @@ namespace xmsda_ascend {
 template <class T>
 class RowsForward {
  public:
-  __aicore__ inline void Init(GM_ADDR image, GM_ADDR locations, GM_ADDR weights, GM_ADDR output, const Tiling& tiling,
-                              TPipe* pipe) {
+  __aicore__ inline void Init(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations, GM_ADDR weights, GM_ADDR output,
+                              const Tiling& tiling, TPipe* pipe) {
     t_ = &tiling;
     queries_ = tiling.tile_queries;
     blocks_ = CeilDiv(tiling.channels, kLanes);
     row_ = 4 * blocks_ * kLanes;
     image_.SetGlobalBuffer((__gm__ T*)image);
-    fetch_.Init(image, tiling, pipe);
+    fetch_.Init(image, zeros, tiling, pipe);
     locations_.SetGlobalBuffer((__gm__ float*)locations);
     weights_.SetGlobalBuffer((__gm__ float*)weights);
     output_.SetGlobalBuffer((__gm__ T*)output);
@@ -93,7 +93,7 @@ class RowsForward {
         corner_.SetValue(static_cast<uint32_t>(l * 4 * blocks_ + i), (pixel * blocks_ + i % blocks_) * kBlock);
       }
     }
-    Duplicate(resident_, T(0), t_->resident_zone * row_ / 4);
+    Duplicate(resident_, T(0), (t_->raw != 0 ? t_->resident_pixels : t_->resident_zone) * row_ / 4);
   }
 
   // Queue MTE2: locations and weights of a tile.
@@ -123,12 +123,27 @@ class RowsForward {
     for (int32_t l = 0; l < t_->num_levels; ++l) {
       const LevelTiling& level = t_->level[l];
       if (level.resident_start < 0) continue;
+      if (t_->raw != 0) {
+        LoadLevel(head, level);
+        continue;
+      }
       const int32_t pixels = (level.height + 2) * (level.width + 1) + 1;
       DataCopy(resident_[level.resident_start * pixel], image_[(head * t_->image_pixels + level.image_start) * pixel],
                static_cast<uint32_t>(pixels * pixel));
     }
     SetFlag<HardEvent::MTE2_V>(kResident);
     WaitFlag<HardEvent::MTE2_V>(kResident);
+  }
+
+  // From value as it is, between the zeros that are there.
+  __aicore__ inline void LoadLevel(int64_t head, const LevelTiling& level) {
+    const int32_t pixel = row_ / 4;
+    const DataCopyParams row(static_cast<uint16_t>(level.width), static_cast<uint16_t>(blocks_),
+                             static_cast<uint16_t>((t_->heads - 1) * blocks_), 0);
+    for (int32_t y = 0; y < level.height; ++y) {
+      const int64_t from = HeadOf(*t_, head) + (level.value_start + int64_t(y) * level.width) * t_->heads;
+      DataCopy(resident_[(level.resident_start + (y + 1) * (level.width + 1) + 1) * pixel], image_[from * pixel], row);
+    }
   }
 
   __aicore__ inline void RunTile(int64_t unit) {

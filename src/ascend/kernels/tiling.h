@@ -22,7 +22,11 @@ struct LevelTiling {
   int32_t resident_start;  // the same in the part of the image that is kept in UB; -1: this level is not
 };
 
+// What a sample has as its place when all of it is outside of its level.
+constexpr int32_t kNowhere = INT32_MIN;
+
 struct Tiling {
+  int32_t raw;  // 1: pixels are read from value [B,S,M,D] as it is, 0: from the image
   int32_t batch;
   int32_t queries;
   int32_t heads;
