@@ -116,7 +116,7 @@ void Launch::AddCores() {
     if (mix && type_ == KernelType::kMixAic1Aiv2) AddCore(/*is_aiv=*/true, 1, group);
   }
   const int count = static_cast<int>(cores_.size());
-  timing_ = std::make_unique<Timing>(machine_, count);
+  timing_ = std::make_unique<Timing>(machine_, count, options_.l2);
   checker_ = std::make_unique<Checker>(options_.checks, kernel_, count, machine_.ub_bytes, machine_.l1_bytes);
   checker_->SetGmNamer([this](uint64_t address, uint64_t* number, uint64_t* offset) {
     const Allocation* allocation = memory_.Find(address);

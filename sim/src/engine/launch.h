@@ -28,6 +28,7 @@ struct LaunchOptions {
   uint64_t reserved_ub_bytes = 0;
   bool progress = true;  // on standard error, when the launch takes longer than two seconds
   Recorder* recorder = nullptr;
+  L2Cache* l2 = nullptr;  // what launches before have left there, and this one leaves; null: empty
   // For tests: changes an instruction before anything looks at it.
   std::function<void(Instruction*)> mutate;
 };
