@@ -39,7 +39,7 @@ class Accounting : public testing::Test {
  protected:
   LaunchStats Run(const std::function<void()>& body, uint32_t blocks = 1) {
     ascsim::LaunchOptions options;
-    options.checks = ascsim::OptionsFor(ascsim::CheckMode::kStrict);
+    options.checks = ascsim::OptionsFor(mode_);
     options.progress = false;
     options.recorder = &intervals_;
     static const ascsim::Machine machine = ascsim::LoadMachine("910b2");
@@ -53,6 +53,7 @@ class Accounting : public testing::Test {
 
   ascsim::GlobalMemory memory_{uint64_t{1} << 30};
   Intervals intervals_;
+  ascsim::CheckMode mode_ = ascsim::CheckMode::kStrict;
 };
 
 double Accounting::Stalled(const LaunchStats& stats, const std::string& core, Pipe pipe, Stall stall) {
@@ -250,6 +251,75 @@ TEST_F(Accounting, AQueueHoldsSixteenOfBothKinds) {
   // Instruction 41 of V is issued when instruction 25, Duplicate 13, starts.
   EXPECT_GE(went_on, 12 * kEach);
   EXPECT_LT(went_on, 16 * kEach * 1.2);
+}
+
+// 10 Adds of 64 repeats, each of the result of the one before or of what none of them writes.
+void Adds(bool dependent, bool barriers) {
+  constexpr uint32_t kCount = 64 * 64;
+  TPipe pipe;
+  TBuf<TPosition::VECCALC> buffer;
+  pipe.InitBuffer(buffer, 11 * kCount * sizeof(float));
+  LocalTensor<float> t = buffer.Get<float>();
+  Duplicate(t, 1.0F, kCount);
+  PipeBarrier<PIPE_V>();
+  for (uint32_t i = 0; i < 10; ++i) {
+    Add(t[(i + 1) * kCount], t[dependent ? i * kCount : 0], t, kCount);
+    if (barriers) PipeBarrier<PIPE_V>();
+  }
+}
+
+TEST_F(Accounting, WhatTheCompilerInsertsTakesTime) {
+  const auto time = [this](bool dependent, bool barriers) {
+    intervals_.of.clear();
+    const LaunchStats stats = Run([=] { Adds(dependent, barriers); });
+    EXPECT_TRUE(stats.breaches.empty());
+    Compare(stats);
+    EXPECT_EQ(Stalled(stats, "AIV 0", Pipe::kV, Stall::kBarrier) > 30, dependent || barriers);
+    return InCycles(stats.cores[0].total);
+  };
+  const double strict = time(true, true);
+  mode_ = ascsim::CheckMode::kAutoSync;
+  EXPECT_EQ(time(true, true), strict);
+  EXPECT_NEAR(time(true, false), strict, strict * 0.05);
+  EXPECT_LT(time(false, false), strict * 0.9);
+}
+
+// The scalar unit of a kernel without flags of its own, beside instructions that wait for the AIC.
+TEST_F(Accounting, InsertedFlagsOfTheScalarUnitTakeTime) {
+  mode_ = ascsim::CheckMode::kAutoSync;
+  int64_t before = 0, after = 0;
+  const LaunchStats stats = Run([&] {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_1);
+    if ASCEND_IS_AIC {
+      ascsim::ScalarWork(kWait);
+      CrossCoreSetFlag<2, PIPE_MTE3>(1);
+      return;
+    }
+    TPipe pipe;
+    TBuf<TPosition::VECCALC> first, second;
+    pipe.InitBuffer(first, 65536);
+    pipe.InitBuffer(second, 64);
+    LocalTensor<float> t = first.Get<float>(), other = second.Get<float>();
+    CrossCoreWaitFlag<2, PIPE_V>(1);
+    Duplicate(t, 3.0F, 255 * 64);
+    // Other bytes have nothing to wait for, not even for what their own core lets go later.
+    WaitFlag<HardEvent::MTE2_V>(EVENT_ID0);
+    Duplicate(t[255 * 64], 3.0F, 8);
+    other.SetValue(0, 2.0F);
+    EXPECT_EQ(other.GetValue(0), 2.0F);
+    SetFlag<HardEvent::MTE2_V>(EVENT_ID0);
+    before = ascsim::CurrentCycle();
+    EXPECT_EQ(t.GetValue(5), 3.0F);
+    after = ascsim::CurrentCycle();
+    t.SetValue(6, 4.0F);
+    Muls(t, t, 2.0F, 8);
+    EXPECT_EQ(t.GetValue(6), 8.0F);
+  });
+  for (const ascsim::Breach& breach : stats.breaches) ADD_FAILURE() << ascsim::Format(breach);
+  Compare(stats);
+  EXPECT_LT(before, kWait / 10);
+  EXPECT_GE(after, kWait + 255);
+  EXPECT_GT(Stalled(stats, "AIV 0", Pipe::kS, Stall::kFlagV), kWait * 0.9);
 }
 
 }  // namespace

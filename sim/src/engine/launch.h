@@ -101,6 +101,8 @@ class Launch {
   void ExecuteSetFlag(Core& core, const Issued& issued);
   void ExecuteBarrier(Core& core, const Issued& issued);
   void BarrierAll(Core& core, const Instruction& instruction);
+  void WaitForOwn(Core& core, Pipe pipe);
+  void WaitForKept(Core& core, const Instruction& access);
   void Arrive(Core& core, const Issued& issued);
   Time CompleteTime(Core& core, const Issued& issued) const;
   // Moves the queue's time to `until`, as a wait with a cause or because there is nothing to do.

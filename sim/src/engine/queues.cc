@@ -14,6 +14,19 @@ namespace {
 
 Stall FlagStall(Pipe from) { return static_cast<Stall>(from); }
 
+bool MayTouch(const Operand& operand, const Operand& other) {
+  if (!operand.used || !other.used || operand.space != other.space) return false;
+  constexpr uint64_t kWidest = 8;  // bytes of a scalar access
+  return other.address + kWidest > operand.address && (operand.end == 0 || other.address < operand.end);
+}
+
+// Whether a scalar access meets what an instruction before it writes, or writes what that touches.
+bool MayDepend(const Instruction& access, const Instruction& before) {
+  if (access.op != Op::kSetValue) return MayTouch(before.dst, access.src0);
+  return MayTouch(before.dst, access.dst) || MayTouch(before.src0, access.dst) || MayTouch(before.src1, access.dst) ||
+         MayTouch(before.src2, access.dst);
+}
+
 // Errors name the core whose instruction it is, not the one whose flag lets it go on. Undone when an error is thrown,
 // too: then the objects of the kernel that runs are destroyed.
 class ActFor {
@@ -172,6 +185,7 @@ void Launch::ExecuteWork(Core& core, const Issued& issued) {
     exec(execution);
   }
   Arrive(core, issued);
+  if ((checker_->Inserted() >> static_cast<unsigned>(instruction.pipe) & 1) != 0) WaitForOwn(core, instruction.pipe);
   QueueTimes times = queue.times;
   times.drained |= times.free >= times.done;
   const Slot slot = timing_->Place(core.index, instruction, times, times.free);
@@ -222,10 +236,14 @@ void Launch::ExecuteSetFlag(Core& core, const Issued& issued) {
 void Launch::ExecuteBarrier(Core& core, const Issued& issued) {
   checker_->Barrier(core.index, issued.instruction);
   if (issued.instruction.pipe == Pipe::kS) return;
-  Queue& queue = core.queue(issued.instruction.pipe);
   Arrive(core, issued);
-  Hold(core, issued.instruction.pipe, Stall::kBarrier, queue.times.done);
-  queue.times.drained = true;
+  WaitForOwn(core, issued.instruction.pipe);
+}
+
+void Launch::WaitForOwn(Core& core, Pipe pipe) {
+  QueueTimes& times = core.queue(pipe).times;
+  Hold(core, pipe, Stall::kBarrier, times.done);
+  times.drained = true;
 }
 
 void Launch::BarrierAll(Core& core, const Instruction& instruction) {
@@ -240,13 +258,33 @@ void Launch::BeginScalar(Instruction* instruction) {
   Core& core = *running_;
   EndProbe();
   Watch();
+  if (checker_->auto_sync()) WaitForKept(core, *instruction);
   instruction->sequence = ++core.queue(Pipe::kS).sequence;
   checker_->Begin(core.index, *instruction);
+}
+
+// What the compiler inserts before a scalar access waits for instructions that are kept behind a flag, too.
+void Launch::WaitForKept(Core& core, const Instruction& access) {
+  for (const Pipe pipe : {Pipe::kV, Pipe::kMTE2, Pipe::kMTE3}) {
+    const auto& pending = core.queue(pipe).pending;
+    const bool depends = std::any_of(pending.begin(), pending.end(),
+                                     [&](const Issued& kept) { return MayDepend(access, kept.instruction); });
+    if (!depends) continue;
+    Instruction wait = access;
+    wait.op = Op::kScalar;
+    wait.pipe = pipe;
+    WaitFor(Wait::kResult, wait);
+  }
 }
 
 void Launch::ScalarStep(const Instruction& instruction, uint64_t address, uint64_t size) {
   Core& core = *running_;
   const Operand& operand = instruction.op == Op::kSetValue ? instruction.dst : instruction.src0;
+  for (const Pipe pipe : {Pipe::kV, Pipe::kMTE2, Pipe::kMTE3}) {
+    if ((checker_->Inserted() >> static_cast<unsigned>(pipe) & 1) == 0) continue;
+    const QueueTimes& times = core.queue(pipe).times;
+    Hold(core, Pipe::kS, FlagStall(pipe), std::max(times.done, times.free));
+  }
   const Time end = timing_->ScalarAccess(core.index, instruction.op, operand.space, address, size, core.clock);
   Queue& queue = core.queue(Pipe::kS);
   if (options_.recorder != nullptr) options_.recorder->OnInstruction(core.index, instruction, {core.clock, end, end});
