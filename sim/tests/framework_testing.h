@@ -48,11 +48,12 @@ class Flags : public ascsim::Recorder {
   void OnCrossFlag(int from_core, Pipe, int to_core, Pipe, uint32_t id, ascsim::Time, ascsim::Time) override {
     cross.push_back({from_core, to_core, static_cast<int>(id)});
   }
-  void OnBreach(const ascsim::Breach&, ascsim::Time) override {}
+  void OnBreach(const ascsim::Breach&, ascsim::Time at) override { breaches.push_back(at); }
 
   std::vector<FlagEvent> events;
   std::vector<std::array<int, 3>> cross;
   std::vector<ascsim::Op> ops;
+  std::vector<ascsim::Time> breaches;  // when
 };
 
 class Framework : public testing::Test {
@@ -62,6 +63,7 @@ class Framework : public testing::Test {
     options.checks = ascsim::OptionsFor(ascsim::CheckMode::kStrict);
     options.progress = false;
     options.recorder = &flags;
+    options.mutate = mutate;
     static const ascsim::Machine machine = ascsim::LoadMachine("910b2");
     ascsim::Launch launch(machine, memory, options, "framework", blocks, body);
     launch.Run();
@@ -76,6 +78,7 @@ class Framework : public testing::Test {
 
   ascsim::GlobalMemory memory{uint64_t{1} << 30};
   Flags flags;
+  std::function<void(ascsim::Instruction*)> mutate;
 };
 
 inline std::string Text(const LaunchStats& stats) {

@@ -177,6 +177,18 @@ TEST(L2CacheTest, AsAPlainList) {
   for (int n = 0; n < 40000; ++n) {
     const uint64_t address = kGm + random() % (600 * 4096), size = 1 + random() % (n % 10 == 0 ? 20000 : 700);
     const bool write = random() % 3 == 0;
+    if (n % 50 == 0) {
+      // Freed: once few lines, once many.
+      const uint64_t length = n % 500 == 0 ? size * 20 : size;
+      cache.Drop(address, length);
+      for (auto page = pages.begin(); page != pages.end();) {
+        const auto dropped = [&](uint64_t line) { return line * 512 + 512 > address && line * 512 < address + length; };
+        std::erase_if(page->valid, dropped);
+        std::erase_if(page->dirty, dropped);
+        page = page->valid.empty() ? pages.erase(page) : std::next(page);
+      }
+      continue;
+    }
     L2Cache::Outcome expected;
     for (uint64_t at = address; at < address + size; at = (at / 4096 + 1) * 4096) {
       auto page = std::find_if(pages.begin(), pages.end(), [&](const Page& p) { return p.number == at / 4096; });
@@ -203,6 +215,17 @@ TEST(L2CacheTest, AsAPlainList) {
     ASSERT_EQ(got.missing, expected.missing) << n;
     ASSERT_EQ(got.clean, expected.clean) << n;
   }
+}
+
+TEST(L2CacheTest, ALaunchFindsLinesButNobodyWhoHoldsThem) {
+  L2Cache cache(1 << 20, 512);
+  Time start = 0;
+  EXPECT_EQ(cache.Hold(kGm, false, 0, 0, 100, 1000, &start).missing, 1U);
+  EXPECT_EQ(cache.Hold(kGm, false, 1, 0, 100, 1000, &start).missing, 0U);
+  EXPECT_EQ(start, 100);
+  cache.BeginLaunch();
+  EXPECT_EQ(cache.Hold(kGm, false, 2, 0, 100, 1000, &start).missing, 0U);
+  EXPECT_EQ(start, 0);
 }
 
 TEST(CopyTiming, IssueAndLatency) {

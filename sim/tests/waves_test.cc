@@ -76,10 +76,9 @@ TEST_F(Waves, FlagsOfOneBlockAreNotSeenByTheNext) {
   EXPECT_EQ(stats.breaches[0].rule, Rule::kFlagLeftSet);
 }
 
-// The last copy of a block waits for a flag that the slowest core sets: the next block of the same core must not start,
-// and overwrite UB, before it has run.
+// The last copy of a block waits for a flag that the slowest core sets, when its own program has long ended.
 TEST_F(Waves, ABlockEndsWhenItsQueuesAreEmpty) {
-  constexpr uint32_t kBlocks = 96;
+  constexpr uint32_t kBlocks = 48;
   auto* y = static_cast<int32_t*>(memory_.Allocate(kBlocks * kSlot * sizeof(int32_t)));
   const LaunchStats stats = Run(kBlocks, [y] {
     TPipe pipe;
@@ -88,7 +87,7 @@ TEST_F(Waves, ABlockEndsWhenItsQueuesAreEmpty) {
     LocalTensor<int32_t> number = buffer.Get<int32_t>();
     GlobalTensor<int32_t> gm;
     gm.SetGlobalBuffer(y + GetBlockIdx() * kSlot, kSlot);
-    ScalarWork(1000.0 * static_cast<double>(GetBlockIdx() % 48));
+    ScalarWork(1000.0 * static_cast<double>(GetBlockIdx()));
     Duplicate(number, static_cast<int32_t>(GetBlockIdx()), static_cast<int32_t>(kSlot));
     SetFlag<HardEvent::V_MTE3>(EVENT_ID0);
     WaitFlag<HardEvent::V_MTE3>(EVENT_ID0);

@@ -48,6 +48,8 @@ struct Options {
   std::string log;
   // ASCSIM_PROGRESS: 0 or 1; a line on standard error while a launch takes longer than two seconds.
   bool progress = true;
+  // ASCSIM_L2: warm or cold; warm: a launch finds in L2 what those before it have left there.
+  bool warm_l2 = true;
   // ASCSIM_MAX_INSTRUCTIONS: a launch that issues more ends with an error; 0: no limit. "2G", "500M" are understood.
   uint64_t max_instructions = 0;
   // ASCSIM_MAX_SECONDS: likewise for the wall time of a launch; 0: no limit.

@@ -78,6 +78,9 @@ void Checker::Access(Space space, uint64_t address, uint64_t size, AccessKind ki
   }
 }
 
+uint8_t Checker::Inserted() const { return state_->enabled ? state_->now.inserted : uint8_t{0}; }
+bool Checker::auto_sync() const { return state_->enabled && state_->auto_sync; }
+
 void Checker::SetFlag(int core, const Instruction& set) {
   State& s = *state_;
   if (!s.enabled || set.option[0] >= kNumPipes || set.option[1] >= Order::kFlagIds) return;

@@ -47,6 +47,12 @@ class Checker {
   void Begin(int core, const Instruction& instruction);
   void Access(Space space, uint64_t address, uint64_t size, AccessKind kind);
 
+  // Bits of pipes that the accesses since Begin depend on by no more than the order that the toolkit's compiler inserts
+  // (auto-sync); 0 without checks.
+  uint8_t Inserted() const;
+  // Whether such an order may come between the scalar unit and what other queues do.
+  bool auto_sync() const;
+
   void SetFlag(int core, const Instruction& set);    // executed by pipe set.pipe
   void WaitFlag(int core, const Instruction& wait);  // executed by pipe wait.pipe, after its SetFlag
   void Barrier(int core, const Instruction& barrier);

@@ -107,6 +107,10 @@ Party Findings::PartyOf(Stamp stamp) const {
 
 void Findings::Race(const Current& now, AccessKind kind, Stamp other, Space space, uint64_t address, uint64_t size) {
   const Rule rule = RaceRule(now, kind, other, space);
+  if (rule != Rule::kRaceCores && (now.inserts >> PipeIndexOf(other) & 1) != 0) {
+    now.inserted |= static_cast<uint8_t>(1u << PipeIndexOf(other));
+    return;
+  }
   if (!Wants(rule) || Continues(now, other, rule, space, address, size)) return;
   const Key key = {static_cast<uint64_t>(rule) << 16 | static_cast<uint64_t>(now.pipe) << 8 | PipeIndexOf(other),
                    static_cast<uint64_t>(SiteOf(now.stamp)) << 32 | SiteOf(other), 0};

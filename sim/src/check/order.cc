@@ -33,18 +33,16 @@ Token Merge(const Token& a, const Token& b) {
 
 constexpr uint8_t Bit(Pipe pipe) { return static_cast<uint8_t>(1u << static_cast<unsigned>(pipe)); }
 
-// Pairs between which the toolkit's compiler inserts what is missing. The scalar unit with itself needs nothing.
-uint8_t InsertedFor(Pipe pipe, bool auto_sync) {
-  const uint8_t scalar = Bit(Pipe::kS);
-  if (!auto_sync) return pipe == Pipe::kS ? scalar : 0;
+// Pairs between which the toolkit's compiler inserts what is missing.
+uint8_t InsertedFor(Pipe pipe) {
   switch (pipe) {
     case Pipe::kS:
-      return scalar | Bit(Pipe::kV) | Bit(Pipe::kMTE2) | Bit(Pipe::kMTE3);
+      return Bit(Pipe::kV) | Bit(Pipe::kMTE2) | Bit(Pipe::kMTE3);
     case Pipe::kV:
-      return scalar | Bit(Pipe::kV);
+      return Bit(Pipe::kS) | Bit(Pipe::kV);
     case Pipe::kMTE2:
     case Pipe::kMTE3:
-      return scalar;
+      return Bit(Pipe::kS);
     default:
       return 0;
   }
@@ -99,13 +97,15 @@ void Order::Advance(int core, Pipe pipe, uint32_t sequence) {
 void Order::Describe(int core, Pipe pipe, uint32_t sequence, bool auto_sync, Current* current) const {
   const Core& c = cores_[static_cast<size_t>(core)];
   const Queue& q = queue(core, pipe);
-  const uint8_t inserted = InsertedFor(pipe, auto_sync);
   current->core = core;
   current->pipe = pipe;
   current->sequence = sequence;
+  current->inserts = auto_sync ? InsertedFor(pipe) : 0;
+  current->inserted = 0;
   for (size_t p = 0; p < kPipes; ++p) {
     const uint32_t known = q.knowledge.own[p];
-    current->ordered[p] = (inserted >> p & 1) != 0 ? kAlways : known;
+    // The scalar unit needs nothing to be in order with itself.
+    current->ordered[p] = pipe == Pipe::kS && p == 0 ? kAlways : known;
     current->surpassed[p] = p == static_cast<size_t>(pipe) ? kAlways : known;
     current->quick[p] = std::min(current->ordered[p], current->surpassed[p]);
     current->block_begin[p] = c.queues[p].block_begin;

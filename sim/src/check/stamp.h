@@ -43,10 +43,13 @@ struct Current {
   Pipe pipe = Pipe::kS;
   uint32_t sequence = 0;
   Stamp stamp = 0;  // as a read
-  Known ordered{};  // no race with instructions of its core up to this: happened before, or the compiler sees to it
+  Known ordered{};  // happened before, by pipe of its core
   // A later access that races with one of these races with the access at hand, too: happened before, or same queue.
   Known surpassed{};
-  Known quick{};                     // both
+  Known quick{};  // both
+  // Bits of pipes of its core: the toolkit's compiler orders what is missing with them, and has to with these.
+  uint8_t inserts = 0;
+  mutable uint8_t inserted = 0;
   Known block_begin{};               // instructions of the core up to this are of an earlier block
   const uint32_t* others = nullptr;  // [core * kNumPipes + pipe], null: nothing known of other cores
 

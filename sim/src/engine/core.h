@@ -47,11 +47,14 @@ struct Issued {
 struct Queue {
   std::deque<Issued> pending;  // behind a flag that is not set yet
   QueueTimes times;
-  std::deque<Time> starts;  // of the last instructions, for the queue's depth
+  std::deque<Time> starts;  // of the last instructions, flags and barriers included, for the queue's depth
   uint64_t sequence = 0;
   bool draining = false;
   QueueStats stats;
 };
+
+// A SyncAll that a core has arrived at.
+enum class Sync : uint8_t { kNone, kAiv, kAll };
 
 // What a core's program waits for.
 enum class Wait : uint8_t { kNothing, kFlag, kQueueRoom, kResult, kDrain, kCrossFlag, kSyncAll };
@@ -75,7 +78,7 @@ struct Core {
   Wait wait = Wait::kNothing;
   Instruction waiting_for;  // the instruction behind `wait`
   Time sync_arrival = 0;
-  bool in_sync = false;
+  Sync sync = Sync::kNone;
   bool ended = false;  // its program
   bool dead = false;   // being unwound: destructors of the kernel's objects have no effect any more
   CoreStats stats;

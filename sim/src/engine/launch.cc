@@ -3,9 +3,9 @@
 #include "engine/launch.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstdio>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -116,7 +116,7 @@ void Launch::AddCores() {
     if (mix && type_ == KernelType::kMixAic1Aiv2) AddCore(/*is_aiv=*/true, 1, group);
   }
   const int count = static_cast<int>(cores_.size());
-  timing_ = std::make_unique<Timing>(machine_, count);
+  timing_ = std::make_unique<Timing>(machine_, count, options_.l2);
   checker_ = std::make_unique<Checker>(options_.checks, kernel_, count, machine_.ub_bytes, machine_.l1_bytes);
   checker_->SetGmNamer([this](uint64_t address, uint64_t* number, uint64_t* offset) {
     const Allocation* allocation = memory_.Find(address);
@@ -182,23 +182,7 @@ void Launch::Schedule() {
     for (const Queue& queue : core->queues) stuck |= !queue.pending.empty();
     if (stuck) return Deadlock();
   }
-  for (const auto& core : cores_) ReportCrossFlags(*core);
-}
-
-// Counters that are not zero when the kernel ends meet the next kernel.
-void Launch::ReportCrossFlags(const Core& core) {
-  for (size_t id = 0; id < core.cross.size(); ++id) {
-    if (core.cross[id].empty()) continue;
-    const CrossSignal& signal = core.cross[id].front();
-    Breach breach;
-    breach.rule = Rule::kFlagLeftSet;
-    breach.kernel = kernel_;
-    breach.first = {Op::kCrossSetFlag, signal.from, signal.loc, signal.from_core};
-    breach.what = "cross-core flag " + std::to_string(id) + " of " + core.name + " is set " +
-                  std::to_string(core.cross[id].size()) + " times more than it is waited for when the kernel ends";
-    breach.remedy = "wait for it as often as it is set";
-    checker_->Report(breach);
-  }
+  ReportCrossFlags();
 }
 
 // The core whose clock is least of those that can go on; horizon_ becomes the next one's.
@@ -235,7 +219,7 @@ bool Launch::CanGoOn(Core& core) {
     case Wait::kCrossFlag:
       return !core.cross[i.option[1]].empty();
     case Wait::kSyncAll:
-      return !core.in_sync;
+      return core.sync == Sync::kNone;
   }
   return false;
 }
@@ -243,7 +227,11 @@ bool Launch::CanGoOn(Core& core) {
 void Launch::RecordBreaches() {
   const std::vector<Breach>& breaches = checker_->breaches();
   for (; recorded_breaches_ < breaches.size(); ++recorded_breaches_) {
-    options_.recorder->OnBreach(breaches[recorded_breaches_], running_->clock);
+    // Not of the running core: a flag that it has set may have let an instruction of another one go on.
+    const Party& at = breaches[recorded_breaches_].first;
+    Core& core = at.core < 0 ? *running_ : *cores_[static_cast<size_t>(at.core)];
+    const bool scalar = at.pipe == Pipe::kS || at.pipe == Pipe::kAll;
+    options_.recorder->OnBreach(breaches[recorded_breaches_], scalar ? core.clock : core.queue(at.pipe).times.free);
   }
 }
 
@@ -288,10 +276,17 @@ bool Launch::CloseGroup(int group) {
       if (!queue.pending.empty()) return false;
     }
   }
+  Time end = 0;
   for (const auto& core : cores_) {
     if (core->group != group) continue;
     checker_->EndCore(core->index);
-    for (const Queue& queue : core->queues) core->clock = std::max(core->clock, queue.times.done);
+    end = std::max(end, core->clock);
+    for (const Queue& queue : core->queues) end = std::max(end, queue.times.done);
+  }
+  if (next_block_ < block_dim_) {
+    for (const auto& core : cores_) {
+      if (core->group == group) Rest(*core, Pipe::kS, end);
+    }
   }
   StartGroup(group);
   return true;
@@ -308,11 +303,15 @@ void Launch::FinishStats(Core& core) {
   stats.total = core.clock;
   for (const Queue& queue : core.queues) stats.total = std::max({stats.total, queue.times.free, queue.times.done});
   for (size_t p = 0; p < kNumPipes; ++p) {
-    QueueStats& queue = core.queues[p].stats;
-    Time accounted = queue.busy;
-    for (const Time time : queue.stalled) accounted += time;
-    queue.idle = stats.total - accounted;
-    assert(queue.idle >= 0);
+    const auto pipe = static_cast<Pipe>(p);
+    Rest(core, pipe, stats.total);
+    const QueueStats& queue = core.queues[p].stats;
+    const Time accounted = std::accumulate(queue.stalled.begin(), queue.stalled.end(), queue.busy + queue.idle);
+    if (accounted != stats.total && error_.empty()) {
+      error_ = "internal error of the simulator, please report it: queue " + std::string(PipeName(pipe)) + " of " +
+               core.name + " accounts for " + std::to_string(InCycles(accounted)) + " of " +
+               std::to_string(InCycles(stats.total)) + " cycles";
+    }
     stats.queues[p] = queue;
   }
   stats.traffic = timing_->traffic(core.index);
@@ -397,9 +396,9 @@ void Launch::Deadlock() {
     };
     for (Queue& queue : core->queues) {
       if (!queue.pending.empty())
-        report(queue.pending.front().instruction, WaitText(queue.pending.front().instruction));
+        report(queue.pending.front().instruction, WaitingFor(*core, queue.pending.front().instruction));
     }
-    if (!core->ended) report(core->waiting_for, WaitText(core->waiting_for));
+    if (!core->ended) report(core->waiting_for, WaitingFor(*core, core->waiting_for));
   }
   if (error_.empty()) error_ = "deadlock";
 }

@@ -28,6 +28,7 @@ struct LaunchOptions {
   uint64_t reserved_ub_bytes = 0;
   bool progress = true;  // on standard error, when the launch takes longer than two seconds
   Recorder* recorder = nullptr;
+  L2Cache* l2 = nullptr;  // what launches before have left there, and this one leaves; null: empty
   // For tests: changes an instruction before anything looks at it.
   std::function<void(Instruction*)> mutate;
 };
@@ -80,7 +81,8 @@ class Launch {
   void WaitFor(Wait wait, const Instruction& instruction);
   bool CanGoOn(Core& core);
   void Deadlock();
-  void ReportCrossFlags(const Core& core);
+  void ReportCrossFlags();
+  std::string WaitingFor(const Core& core, const Instruction& instruction);
   void Watch();
   void ShowProgress();
   void FinishBlock(Core& core);
@@ -92,22 +94,33 @@ class Launch {
   void IssueToQueue(Core& core, const Instruction& instruction);
   void Drain(Core& core, Pipe pipe);
   bool Execute(Core& core, const Issued& issued);
+  void Started(Queue& queue, Time at) const;
   void ExecuteWork(Core& core, const Issued& issued);
   void ExecuteScalarWork(Core& core, const Instruction& instruction);
   bool ExecuteWaitFlag(Core& core, const Issued& issued);
   void ExecuteSetFlag(Core& core, const Issued& issued);
   void ExecuteBarrier(Core& core, const Issued& issued);
-  void ExecuteCrossSet(Core& core, const Issued& issued);
-  bool ExecuteCrossWait(Core& core, const Issued& issued);
   void BarrierAll(Core& core, const Instruction& instruction);
-  void SyncAllCores(Core& core, const Instruction& instruction);
-  void ReleaseSync();
-  std::vector<Core*> CrossMembers(const Core& core, uint64_t mode, bool targets);
+  void WaitForOwn(Core& core, Pipe pipe);
+  void WaitForKept(Core& core, const Instruction& access);
   void Arrive(Core& core, const Issued& issued);
   Time CompleteTime(Core& core, const Issued& issued) const;
-  int Groups() const { return cores_.empty() ? 0 : cores_.back()->group + 1; }
-  // Moves the queue's time to `until` and accounts for the wait.
+  // Moves the queue's time to `until`, as a wait with a cause or because there is nothing to do.
   void Hold(Core& core, Pipe pipe, Stall stall, Time until);
+  void Rest(Core& core, Pipe pipe, Time until);
+
+  // Between cores
+  void RequireAllAtOnce(const Instruction& instruction, const std::string& what);
+  bool CheckCrossSet(Core& core, const Instruction& set);
+  void ExecuteCrossSet(Core& core, const Issued& issued);
+  bool ExecuteCrossWait(Core& core, const Issued& issued);
+  void CrossOverflow(const Core& core, const Instruction& set, const char* before);
+  bool SyncWants(Sync sync, const Core& core) const;
+  void SyncAllCores(Core& core, const Instruction& instruction);
+  void ReleaseSync(Sync sync);
+  std::vector<Core*> CrossMembers(const Core& core, uint64_t mode, bool targets);
+  std::vector<const Core*> NotSet(const std::vector<Core*>& members, uint64_t mode, uint64_t id);
+  int Groups() const { return cores_.empty() ? 0 : cores_.back()->group + 1; }
 
   const Machine& machine_;
   GlobalMemory& memory_;

@@ -14,7 +14,32 @@ namespace {
 
 Stall FlagStall(Pipe from) { return static_cast<Stall>(from); }
 
-size_t StallIndex(Stall stall) { return static_cast<size_t>(stall); }
+bool MayTouch(const Operand& operand, const Operand& other) {
+  if (!operand.used || !other.used || operand.space != other.space) return false;
+  constexpr uint64_t kWidest = 8;  // bytes of a scalar access
+  return other.address + kWidest > operand.address && (operand.end == 0 || other.address < operand.end);
+}
+
+// Whether a scalar access meets what an instruction before it writes, or writes what that touches.
+bool MayDepend(const Instruction& access, const Instruction& before) {
+  if (access.op != Op::kSetValue) return MayTouch(before.dst, access.src0);
+  return MayTouch(before.dst, access.dst) || MayTouch(before.src0, access.dst) || MayTouch(before.src1, access.dst) ||
+         MayTouch(before.src2, access.dst);
+}
+
+// Errors name the core whose instruction it is, not the one whose flag lets it go on. Undone when an error is thrown,
+// too: then the objects of the kernel that runs are destroyed.
+class ActFor {
+ public:
+  ActFor(Core** running, Core* core) : running_(running), outer_(std::exchange(*running, core)) {}
+  ~ActFor() { *running_ = outer_; }
+  ActFor(const ActFor&) = delete;
+  ActFor& operator=(const ActFor&) = delete;
+
+ private:
+  Core** running_;
+  Core* outer_;
+};
 
 }  // namespace
 
@@ -30,6 +55,7 @@ void Launch::Issue(const Instruction& given) {
   }
   const Instruction& instruction = changed ? *changed : given;
   if (!ValidateInstruction(core, instruction, *checker_)) return;
+  if (instruction.op == Op::kCrossSetFlag && !CheckCrossSet(core, instruction)) return;
   const Time cost = Cycles(instruction.pipe == Pipe::kS ? machine_.flag : machine_.scalar_issue);
   core.clock += cost;
   core.queue(Pipe::kS).stats.busy += cost;
@@ -57,10 +83,9 @@ void Launch::IssueToQueue(Core& core, const Instruction& instruction) {
   Queue& queue = core.queue(instruction.pipe);
   const auto depth = static_cast<size_t>(machine_.queue_depth);
   if (queue.pending.size() >= depth) WaitFor(Wait::kQueueRoom, instruction);
-  if (queue.starts.size() >= depth) {
-    // The queue has room once the instruction `depth` before this one has started.
-    Hold(core, Pipe::kS, Stall::kQueueFull, queue.starts.front());
-    queue.starts.pop_front();
+  // The queue has room once the instruction `depth` before this one has started.
+  if (const size_t known = queue.starts.size() + queue.pending.size(); known >= depth) {
+    Hold(core, Pipe::kS, Stall::kQueueFull, queue.starts[known - depth]);
   }
   checker_->Issue(core.index, instruction.pipe);
   Issued issued{instruction, core.clock};
@@ -73,6 +98,7 @@ void Launch::Drain(Core& core, Pipe pipe) {
   // A flag that this queue sets may let another one go on, and that one this one: the outer loop carries on.
   if (queue.draining) return;
   queue.draining = true;
+  const ActFor acting(&running_, &core);
   while (!queue.pending.empty()) {
     const Issued issued = queue.pending.front();
     if (!Execute(core, issued)) break;
@@ -85,37 +111,53 @@ void Launch::Drain(Core& core, Pipe pipe) {
 bool Launch::Execute(Core& core, const Issued& issued) {
   switch (issued.instruction.op) {
     case Op::kWaitFlag:
-      return ExecuteWaitFlag(core, issued);
+      if (!ExecuteWaitFlag(core, issued)) return false;
+      break;
     case Op::kCrossWaitFlag:
-      return ExecuteCrossWait(core, issued);
+      if (!ExecuteCrossWait(core, issued)) return false;
+      break;
     case Op::kSetFlag:
       ExecuteSetFlag(core, issued);
-      return true;
+      break;
     case Op::kBarrier:
       ExecuteBarrier(core, issued);
-      return true;
+      break;
     case Op::kCrossSetFlag:
       ExecuteCrossSet(core, issued);
-      return true;
+      break;
     default:
       ExecuteWork(core, issued);
       return true;
   }
+  if (const Pipe pipe = issued.instruction.pipe; pipe != Pipe::kS) {
+    Started(core.queue(pipe), std::max(core.queue(pipe).times.free, issued.time));
+  }
+  return true;
+}
+
+void Launch::Started(Queue& queue, Time at) const {
+  queue.starts.push_back(at);
+  if (queue.starts.size() > static_cast<size_t>(machine_.queue_depth)) queue.starts.pop_front();
 }
 
 void Launch::Hold(Core& core, Pipe pipe, Stall stall, Time until) {
   Time& now = pipe == Pipe::kS ? core.clock : core.queue(pipe).times.free;
   if (until <= now) return;
-  core.queue(pipe).stats.stalled[StallIndex(stall)] += until - now;
+  core.queue(pipe).stats.stalled[static_cast<size_t>(stall)] += until - now;
   if (options_.recorder != nullptr) options_.recorder->OnStall(core.index, pipe, stall, now, until);
+  now = until;
+}
+
+void Launch::Rest(Core& core, Pipe pipe, Time until) {
+  Time& now = pipe == Pipe::kS ? core.clock : core.queue(pipe).times.free;
+  if (until <= now) return;
+  core.queue(pipe).stats.idle += until - now;
   now = until;
 }
 
 // The queue stands idle until the scalar unit has issued something.
 void Launch::Arrive(Core& core, const Issued& issued) {
-  if (issued.instruction.pipe == Pipe::kS) return;
-  Queue& queue = core.queue(issued.instruction.pipe);
-  queue.times.free = std::max(queue.times.free, issued.time);
+  if (issued.instruction.pipe != Pipe::kS) Rest(core, issued.instruction.pipe, issued.time);
 }
 
 // Work of the scalar unit itself: setting a mask, cleaning the cache.
@@ -143,6 +185,7 @@ void Launch::ExecuteWork(Core& core, const Issued& issued) {
     exec(execution);
   }
   Arrive(core, issued);
+  if ((checker_->Inserted() >> static_cast<unsigned>(instruction.pipe) & 1) != 0) WaitForOwn(core, instruction.pipe);
   QueueTimes times = queue.times;
   times.drained |= times.free >= times.done;
   const Slot slot = timing_->Place(core.index, instruction, times, times.free);
@@ -150,8 +193,7 @@ void Launch::ExecuteWork(Core& core, const Issued& issued) {
   const Time busy = slot.free - slot.start;
   queue.stats.busy += busy;
   ++queue.stats.instructions;
-  queue.starts.push_back(slot.start);
-  if (queue.starts.size() > static_cast<size_t>(machine_.queue_depth)) queue.starts.pop_front();
+  Started(queue, slot.start);
   auto& [count, time] = core.stats.ops[instruction.op];
   ++count;
   time += busy;
@@ -194,10 +236,14 @@ void Launch::ExecuteSetFlag(Core& core, const Issued& issued) {
 void Launch::ExecuteBarrier(Core& core, const Issued& issued) {
   checker_->Barrier(core.index, issued.instruction);
   if (issued.instruction.pipe == Pipe::kS) return;
-  Queue& queue = core.queue(issued.instruction.pipe);
   Arrive(core, issued);
-  Hold(core, issued.instruction.pipe, Stall::kBarrier, queue.times.done);
-  queue.times.drained = true;
+  WaitForOwn(core, issued.instruction.pipe);
+}
+
+void Launch::WaitForOwn(Core& core, Pipe pipe) {
+  QueueTimes& times = core.queue(pipe).times;
+  Hold(core, pipe, Stall::kBarrier, times.done);
+  times.drained = true;
 }
 
 void Launch::BarrierAll(Core& core, const Instruction& instruction) {
@@ -208,134 +254,37 @@ void Launch::BarrierAll(Core& core, const Instruction& instruction) {
   checker_->Barrier(core.index, instruction);
 }
 
-void Launch::SyncAllCores(Core& core, const Instruction& instruction) {
-  const bool only_aiv = instruction.option[0] != 0;
-  if (next_block_ < block_dim_ || static_cast<int>(block_dim_) > Groups()) {
-    Fail(instruction.loc, "SyncAll: expected a block dimension of at most " + std::to_string(Groups()) +
-                              " cores, so that all blocks run at once, got " + std::to_string(block_dim_));
-  }
-  BarrierAll(core, instruction);
-  core.in_sync = true;
-  core.sync_arrival = core.clock;
-  const bool all_there = std::all_of(cores_.begin(), cores_.end(), [&](const auto& other) {
-    return other->in_sync || (only_aiv && !other->block.is_aiv);
-  });
-  if (all_there) {
-    ReleaseSync();
-  } else {
-    WaitFor(Wait::kSyncAll, instruction);
-  }
-}
-
-void Launch::ReleaseSync() {
-  Time last = 0;
-  std::vector<int> members;
-  for (const auto& core : cores_) {
-    if (!core->in_sync) continue;
-    last = std::max(last, core->sync_arrival);
-    members.push_back(core->index);
-  }
-  last += Cycles(machine_.sync_all);
-  for (const int index : members) {
-    Core& core = *cores_[static_cast<size_t>(index)];
-    Hold(core, Pipe::kS, Stall::kSyncAll, last);
-    core.in_sync = false;
-  }
-  checker_->SyncAll(members);
-  // The others have clocks of `last` now, too, and may go first.
-  horizon_ = std::min(horizon_, last);
-}
-
-// Mode 0: all cores of a kind; mode 1: the AIVs of a group; mode 2: the AIC and the AIVs of a group, each side setting
-// for the other.
-std::vector<Core*> Launch::CrossMembers(const Core& core, uint64_t mode, bool targets) {
-  std::vector<Core*> members;
-  for (auto& other : cores_) {
-    const bool same_kind = other->block.is_aiv == core.block.is_aiv;
-    const bool same_group = other->group == core.group;
-    const bool wanted = mode == 0   ? same_kind
-                        : mode == 1 ? same_group && same_kind
-                                    : same_group && same_kind != targets;
-    if (wanted) members.push_back(other.get());
-  }
-  return members;
-}
-
-void Launch::ExecuteCrossSet(Core& core, const Issued& issued) {
-  const Instruction& set = issued.instruction;
-  const uint64_t mode = set.option[0], id = set.option[1];
-  auto& set_by = cross_set_[{mode, id}];
-  set_by.resize(cores_.size());
-  CrossSignal signal;
-  signal.time = CompleteTime(core, issued) + Cycles(machine_.cross_flag);
-  signal.from_core = core.index;
-  signal.from = set.pipe;
-  signal.loc = set.loc;
-  signal.tokens.push_back(checker_->Signal(core.index, set.pipe, set.sequence));
-  set_by[static_cast<size_t>(core.index)].push_back(std::move(signal));
-
-  // The flag reaches the other side when all members of this one have set it.
-  const std::vector<Core*> members = CrossMembers(core, mode, /*targets=*/false);
-  for (const Core* member : members) {
-    if (set_by[static_cast<size_t>(member->index)].empty()) return;
-  }
-  CrossSignal all;
-  for (const Core* member : members) {
-    auto& from = set_by[static_cast<size_t>(member->index)];
-    if (from.front().time >= all.time) {
-      all.time = from.front().time;
-      all.from_core = from.front().from_core;
-      all.from = from.front().from;
-      all.loc = from.front().loc;
-    }
-    for (auto& token : from.front().tokens) all.tokens.push_back(std::move(token));
-    from.pop_front();
-  }
-  for (Core* target : CrossMembers(core, mode, /*targets=*/true)) {
-    auto& arrived = target->cross[id];
-    if (arrived.size() >= kMaxCrossCount) {
-      Breach breach;
-      breach.rule = Rule::kCrossFlagOverflow;
-      breach.kernel = kernel_;
-      breach.first = {set.op, set.pipe, set.loc, core.index};
-      breach.what = "cross-core flag " + std::to_string(id) + " is set a 16th time before it is waited for";
-      breach.remedy = "wait for the flag in between; its counter holds 15";
-      checker_->Report(breach);
-      continue;
-    }
-    arrived.push_back(all);
-    for (size_t p = 0; p < kNumPipes; ++p) Drain(*target, static_cast<Pipe>(p));
-  }
-}
-
-bool Launch::ExecuteCrossWait(Core& core, const Issued& issued) {
-  const Instruction& wait = issued.instruction;
-  auto& arrived = core.cross[wait.option[1]];
-  if (arrived.empty()) return false;
-  const CrossSignal signal = std::move(arrived.front());
-  arrived.pop_front();
-  Arrive(core, issued);
-  Hold(core, wait.pipe, Stall::kCrossCore, signal.time);
-  for (const auto& token : signal.tokens) checker_->Receive(core.index, wait.pipe, token, wait.sequence);
-  if (options_.recorder != nullptr) {
-    const Time now = wait.pipe == Pipe::kS ? core.clock : core.queue(wait.pipe).times.free;
-    options_.recorder->OnCrossFlag(signal.from_core, signal.from, core.index, wait.pipe,
-                                   static_cast<uint32_t>(wait.option[1]), signal.time, now);
-  }
-  return true;
-}
-
 void Launch::BeginScalar(Instruction* instruction) {
   Core& core = *running_;
   EndProbe();
   Watch();
+  if (checker_->auto_sync()) WaitForKept(core, *instruction);
   instruction->sequence = ++core.queue(Pipe::kS).sequence;
   checker_->Begin(core.index, *instruction);
+}
+
+// What the compiler inserts before a scalar access waits for instructions that are kept behind a flag, too.
+void Launch::WaitForKept(Core& core, const Instruction& access) {
+  for (const Pipe pipe : {Pipe::kV, Pipe::kMTE2, Pipe::kMTE3}) {
+    const auto& pending = core.queue(pipe).pending;
+    const bool depends = std::any_of(pending.begin(), pending.end(),
+                                     [&](const Issued& kept) { return MayDepend(access, kept.instruction); });
+    if (!depends) continue;
+    Instruction wait = access;
+    wait.op = Op::kScalar;
+    wait.pipe = pipe;
+    WaitFor(Wait::kResult, wait);
+  }
 }
 
 void Launch::ScalarStep(const Instruction& instruction, uint64_t address, uint64_t size) {
   Core& core = *running_;
   const Operand& operand = instruction.op == Op::kSetValue ? instruction.dst : instruction.src0;
+  for (const Pipe pipe : {Pipe::kV, Pipe::kMTE2, Pipe::kMTE3}) {
+    if ((checker_->Inserted() >> static_cast<unsigned>(pipe) & 1) == 0) continue;
+    const QueueTimes& times = core.queue(pipe).times;
+    Hold(core, Pipe::kS, FlagStall(pipe), std::max(times.done, times.free));
+  }
   const Time end = timing_->ScalarAccess(core.index, instruction.op, operand.space, address, size, core.clock);
   Queue& queue = core.queue(Pipe::kS);
   if (options_.recorder != nullptr) options_.recorder->OnInstruction(core.index, instruction, {core.clock, end, end});

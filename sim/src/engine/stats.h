@@ -33,10 +33,11 @@ enum class Stall : uint8_t {
 constexpr int kNumStalls = static_cast<int>(Stall::kCount);
 const char* StallName(Stall stall);
 
+// Each is added to where it arises; that busy + stalled + idle = the core's total is checked at the end of each launch.
 struct QueueStats {
   Time busy = 0;
   std::array<Time, kNumStalls> stalled{};
-  Time idle = 0;  // nothing had been issued; busy + stalled + idle = the core's total
+  Time idle = 0;  // nothing had been issued; of the scalar unit: between blocks, and when its program has ended
   uint64_t instructions = 0;
 };
 

@@ -96,6 +96,7 @@ aclError Copy(const char* function, void* dst, size_t capacity, const void* src,
                 "count: expected at most destMax, " + Bytes(capacity) + ", got " + Bytes(count));
   }
   std::memmove(dst, src, count);
+  Device::InstanceOrExit().WrittenByHost(dst, count);
   return ACL_SUCCESS;
 }
 
@@ -120,6 +121,7 @@ aclError Copy2d(const char* function, void* dst, size_t dst_pitch, const void* s
   }
   for (size_t row = 0; row < height; ++row) {
     std::memmove(static_cast<char*>(dst) + row * dst_pitch, static_cast<const char*>(src) + row * src_pitch, width);
+    Device::InstanceOrExit().WrittenByHost(static_cast<char*>(dst) + row * dst_pitch, width);
   }
   return ACL_SUCCESS;
 }
@@ -132,6 +134,7 @@ aclError Set(const char* function, void* pointer, size_t capacity, int32_t value
   }
   if (const aclError error = CheckRange(function, "devPtr", pointer, count)) return error;
   std::memset(pointer, value, count);
+  Device::InstanceOrExit().WrittenByHost(pointer, count);
   return ACL_SUCCESS;
 }
 
@@ -165,7 +168,7 @@ aclError aclrtFree(void* devPtr) {
   if (devPtr == nullptr) return Fail(ACL_ERROR_INVALID_PARAM, __func__, "devPtr: expected a pointer, got null");
   if (const aclError error = ascsim::acl::RequireInitialised(__func__)) return error;
   ascsim::GlobalMemory& memory = Device::InstanceOrExit().memory();
-  if (memory.Free(devPtr)) return ACL_SUCCESS;
+  if (Device::InstanceOrExit().Free(devPtr)) return ACL_SUCCESS;
   const ascsim::Allocation* const found = memory.Find(ascsim::acl::Address(devPtr));
   std::string what = "no memory of aclrtMalloc";
   if (found != nullptr && found->freed) what = ascsim::acl::Name(*found) + ", freed before";

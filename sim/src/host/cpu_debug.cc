@@ -41,7 +41,7 @@ void* GmAlloc(size_t size) {
 
 void GmFree(void* ptr) {
   const std::lock_guard lock(ascsim::Device::Mutex());
-  if (!ascsim::Device::InstanceOrExit().memory().Free(ptr)) Refuse("GmFree: freed before, or no memory of GmAlloc");
+  if (!ascsim::Device::InstanceOrExit().Free(ptr)) Refuse("GmFree: freed before, or no memory of GmAlloc");
 }
 
 void SetKernelMode(KernelMode mode) { mode_of_launches = mode; }

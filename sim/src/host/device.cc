@@ -127,7 +127,11 @@ std::string WhyFailed(const LaunchStats& stats) {
 }
 
 Device::Device(const Options& options)
-    : options_(options), machine_(Load(options)), checks_(ParseChecks(options)), memory_(machine_.gm_bytes) {
+    : options_(options),
+      machine_(Load(options)),
+      checks_(ParseChecks(options)),
+      memory_(machine_.gm_bytes),
+      l2_(machine_.l2_bytes, static_cast<uint64_t>(machine_.line_bytes)) {
   soc_name_ = SocName(machine_.name);
   if (options_.reserved_ub_bytes >= machine_.ub_bytes) {
     throw Error("ASCSIM_RESERVED_UB: expected less than the " + std::to_string(machine_.ub_bytes) + " bytes of " +
@@ -196,6 +200,7 @@ const LaunchStats& Device::Launch(const std::string& kernel, uint32_t block_dim,
   options.reserved_ub_bytes = options_.reserved_ub_bytes;
   options.progress = options_.progress;
   options.recorder = traced ? trace_.get() : nullptr;
+  options.l2 = options_.warm_l2 ? &l2_ : nullptr;
   if (traced) trace_->BeginLaunch(kernel, machine_.mhz);
   LaunchStats stats;
   try {
@@ -214,6 +219,17 @@ const LaunchStats& Device::Launch(const std::string& kernel, uint32_t block_dim,
   Keep(std::move(stats));
   return last_;
 }
+
+bool Device::Free(void* pointer) {
+  const Allocation* const found = memory_.Find(reinterpret_cast<uint64_t>(pointer));
+  const uint64_t size = found == nullptr ? 0 : found->size;
+  if (!memory_.Free(pointer)) return false;
+  // Else a later allocation would be warm or not, as the host's addresses happen to come back.
+  l2_.Drop(reinterpret_cast<uint64_t>(pointer), size);
+  return true;
+}
+
+void Device::WrittenByHost(const void* begin, uint64_t size) { l2_.Drop(reinterpret_cast<uint64_t>(begin), size); }
 
 void Device::Keep(LaunchStats stats) {
   last_ = std::move(stats);
@@ -261,7 +277,7 @@ void* Allocate(size_t bytes) {
 
 bool Free(void* pointer) {
   const std::lock_guard lock(Device::Mutex());
-  return Device::Instance().memory().Free(pointer);
+  return Device::Instance().Free(pointer);
 }
 
 Result Run(const std::string& name, uint32_t block_dim, const std::function<void()>& kernel) {

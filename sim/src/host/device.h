@@ -17,6 +17,7 @@
 #include "engine/memory.h"
 #include "engine/stats.h"
 #include "report/report.h"
+#include "timing/l2_cache.h"
 
 namespace ascsim {
 
@@ -40,6 +41,10 @@ class Device {
   const Options& options() const { return options_; }
   const Machine& machine() const { return machine_; }
   GlobalMemory& memory() { return memory_; }
+  // False when `pointer` is not the start of a live allocation.
+  bool Free(void* pointer);
+  // acl has written these bytes: they are not in L2 any more.
+  void WrittenByHost(const void* begin, uint64_t size);
   // As aclrtGetSocName tells: "Ascend910B2".
   const std::string& soc_name() const { return soc_name_; }
 
@@ -61,6 +66,7 @@ class Device {
   std::string soc_name_;
   CheckOptions checks_;
   GlobalMemory memory_;
+  L2Cache l2_;  // as the launches so far have left it
   std::unique_ptr<TraceRecorder> trace_;
   std::FILE* log_ = nullptr;
   LaunchStats last_;

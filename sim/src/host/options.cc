@@ -18,10 +18,10 @@ namespace {
 
 // ASCSIM_MACHINES is read where tables are looked for, ASCSIM_TILING_KEY where kernels ask for it.
 constexpr std::array kVariables = {
-    "ASCSIM_CHIP",     "ASCSIM_SET",         "ASCSIM_CHECK",       "ASCSIM_RULES",     "ASCSIM_MAX_REPORTS",
-    "ASCSIM_TRACE",    "ASCSIM_STATS",       "ASCSIM_REPORT",      "ASCSIM_QUIET",     "ASCSIM_TRACE_LAUNCHES",
-    "ASCSIM_TABLES",   "ASCSIM_LOG",         "ASCSIM_PROGRESS",    "ASCSIM_EXIT",      "ASCSIM_MAX_INSTRUCTIONS",
-    "ASCSIM_MACHINES", "ASCSIM_MAX_SECONDS", "ASCSIM_RESERVED_UB", "ASCSIM_TILING_KEY"};
+    "ASCSIM_CHIP",   "ASCSIM_SET",      "ASCSIM_CHECK",       "ASCSIM_RULES",       "ASCSIM_MAX_REPORTS",
+    "ASCSIM_TRACE",  "ASCSIM_STATS",    "ASCSIM_REPORT",      "ASCSIM_QUIET",       "ASCSIM_TRACE_LAUNCHES",
+    "ASCSIM_TABLES", "ASCSIM_LOG",      "ASCSIM_PROGRESS",    "ASCSIM_EXIT",        "ASCSIM_MAX_INSTRUCTIONS",
+    "ASCSIM_L2",     "ASCSIM_MACHINES", "ASCSIM_MAX_SECONDS", "ASCSIM_RESERVED_UB", "ASCSIM_TILING_KEY"};
 
 // Null when it is not set or empty.
 const char* Get(const char* name) {
@@ -66,6 +66,13 @@ bool ReadSwitch(const char* name, bool otherwise) {
   if (text == nullptr) return otherwise;
   if (std::strcmp(text, "0") != 0 && std::strcmp(text, "1") != 0) Refuse(name, "0 or 1", text);
   return *text == '1';
+}
+
+void ReadL2(Options* options) {
+  const char* text = Get("ASCSIM_L2");
+  if (text == nullptr) return;
+  options->warm_l2 = std::strcmp(text, "warm") == 0;
+  if (!options->warm_l2 && std::strcmp(text, "cold") != 0) Refuse("ASCSIM_L2", "warm or cold", text);
 }
 
 void ReadReport(Options* options) {
@@ -114,6 +121,7 @@ Options OptionsFromEnvironment() {
   ReadText("ASCSIM_STATS", &options.stats);
   ReadText("ASCSIM_LOG", &options.log);
   ReadReport(&options);
+  ReadL2(&options);
   ReadCount("ASCSIM_MAX_REPORTS", &options.max_reports);
   ReadCount("ASCSIM_TRACE_LAUNCHES", &options.trace_launches);
   ReadCount("ASCSIM_TABLES", &options.tables);

@@ -23,6 +23,13 @@ L2Cache::L2Cache(uint64_t capacity_bytes, uint64_t line_bytes)
       slots_(size_t{1} << kFirstSlotBits, kNone),
       shift_(64 - kFirstSlotBits) {}
 
+uint32_t L2Cache::Lookup(uint64_t number) const {
+  const size_t mask = slots_.size() - 1;
+  size_t slot = SlotOf(number);
+  while (slots_[slot] != kNone && pages_[slots_[slot]].number != number) slot = (slot + 1) & mask;
+  return slots_[slot];
+}
+
 uint32_t L2Cache::Find(uint64_t number) {
   const size_t mask = slots_.size() - 1;
   size_t slot = SlotOf(number);
@@ -92,15 +99,52 @@ void L2Cache::Promote(uint32_t page) {
 }
 
 void L2Cache::Evict(uint32_t keep) {
-  while (resident_ > capacity_lines_ && oldest_ != keep) {
-    const uint32_t page = oldest_;
-    Page& p = pages_[page];
-    Erase(p.number);
-    oldest_ = p.newer;
-    pages_[oldest_].older = kNone;
-    resident_ -= static_cast<uint64_t>(std::popcount(p.valid));
-    if (p.holds != kNone) free_holds_.push_back(p.holds);
-    free_pages_.push_back(page);
+  while (resident_ > capacity_lines_ && oldest_ != keep) Remove(oldest_);
+}
+
+void L2Cache::Remove(uint32_t page) {
+  const Page& p = pages_[page];
+  Erase(p.number);
+  (p.newer == kNone ? newest_ : pages_[p.newer].older) = p.older;
+  (p.older == kNone ? oldest_ : pages_[p.older].newer) = p.newer;
+  resident_ -= static_cast<uint64_t>(std::popcount(p.valid));
+  if (p.holds != kNone) free_holds_.push_back(p.holds);
+  free_pages_.push_back(page);
+}
+
+void L2Cache::BeginLaunch() {
+  if (holds_.empty()) return;
+  for (uint32_t page = newest_; page != kNone; page = pages_[page].older) pages_[page].holds = kNone;
+  holds_.clear();
+  free_holds_.clear();
+}
+
+// Lines of the page that [begin, end) touches, wherever those lie.
+void L2Cache::DropLines(uint32_t page, uint64_t begin, uint64_t end) {
+  Page& p = pages_[page];
+  const uint64_t first = p.number * kPageBytes, last = first + kPageBytes;
+  if (begin >= last || end <= first) return;
+  const uint64_t from = begin > first ? begin - first : 0, to = std::min(end, last) - first - 1;
+  const uint64_t lines = LineSet(from >> line_shift_, to >> line_shift_);
+  if ((p.valid & ~lines) == 0) return Remove(page);
+  resident_ -= static_cast<uint64_t>(std::popcount(p.valid & lines));
+  p.valid &= ~lines;
+  p.dirty &= ~lines;
+}
+
+void L2Cache::Drop(uint64_t address, uint64_t size) {
+  if (size == 0) return;
+  const uint64_t end = address + size, first = address / kPageBytes, last = (end - 1) / kPageBytes;
+  if (last - first >= pages_.size() - free_pages_.size()) {
+    for (uint32_t page = newest_; page != kNone;) {
+      const uint32_t older = pages_[page].older;
+      DropLines(page, address, end);
+      page = older;
+    }
+    return;
+  }
+  for (uint64_t number = first; number <= last; ++number) {
+    if (const uint32_t page = Lookup(number); page != kNone) DropLines(page, address, end);
   }
 }
 

@@ -25,6 +25,11 @@ class L2Cache {
     uint32_t clean = 0;    // not written before: what is written now goes to HBM some time
   };
 
+  // A launch begins: clocks start anew, so nobody holds a line any more.
+  void BeginLaunch();
+  // Memory that was freed, or written from outside the cores: its lines are not in the cache any more.
+  void Drop(uint64_t address, uint64_t size);
+
   // Touches [address, address + size); the lines are in the cache afterwards, written ones as dirty.
   Outcome Touch(uint64_t address, uint64_t size, bool write);
 
@@ -46,9 +51,12 @@ class L2Cache {
     std::array<int16_t, 8> core{};
   };
 
-  uint32_t Find(uint64_t number);
+  uint32_t Find(uint64_t number);  // made when there is none
+  uint32_t Lookup(uint64_t number) const;
   void Promote(uint32_t page);
   void Evict(uint32_t keep);
+  void Remove(uint32_t page);
+  void DropLines(uint32_t page, uint64_t begin, uint64_t end);
   void Erase(uint64_t number);
   void Grow();
   size_t SlotOf(uint64_t number) const { return static_cast<size_t>((number * 0x9E3779B97F4A7C15u) >> shift_); }

@@ -12,9 +12,11 @@ constexpr uint64_t kFewBursts = 2;
 
 }  // namespace
 
-MemoryTiming::MemoryTiming(const Machine& machine, int num_cores)
+MemoryTiming::MemoryTiming(const Machine& machine, int num_cores, L2Cache* l2)
     : machine_(machine),
-      l2_(machine.l2_bytes, static_cast<uint64_t>(machine.line_bytes)),
+      own_l2_(l2 != nullptr ? nullptr
+                            : std::make_unique<L2Cache>(machine.l2_bytes, static_cast<uint64_t>(machine.line_bytes))),
+      l2_(l2 != nullptr ? *l2 : *own_l2_),
       hbm_(static_cast<size_t>(num_cores) * 2),
       l2_path_(static_cast<size_t>(num_cores) * 2),
       sharing_{LineSharing(static_cast<size_t>(num_cores)), LineSharing(static_cast<size_t>(num_cores))},
@@ -23,6 +25,7 @@ MemoryTiming::MemoryTiming(const Machine& machine, int num_cores)
       num_cores_(num_cores) {
   const uint64_t sets = machine.scalar_cache_bytes / (machine.scalar_cache_line * machine.scalar_cache_ways);
   for (auto& core : scalar_sets_) core.resize(std::max<uint64_t>(sets, 1));
+  l2_.BeginLaunch();
 }
 
 double MemoryTiming::HbmRate(bool write, double streams) const {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "ascsim/instruction.h"
@@ -25,7 +26,8 @@ struct CopyTime {
 // bandwidth that the core has at the time, the lines that HBM has to fetch for it, the lines that others hold.
 class MemoryTiming {
  public:
-  MemoryTiming(const Machine& machine, int num_cores);
+  // `l2`: what launches before have left there; null: empty.
+  MemoryTiming(const Machine& machine, int num_cores, L2Cache* l2);
 
   // GM side of the copy: `address`, bursts `gap` apart.
   CopyTime Copy(int core, bool write, bool atomic, uint64_t address, int64_t gap, const Bursts& bursts, Time start);
@@ -51,7 +53,8 @@ class MemoryTiming {
   Span SpanOf(const Runs& runs) const;
 
   const Machine& machine_;
-  L2Cache l2_;
+  std::unique_ptr<L2Cache> own_l2_;
+  L2Cache& l2_;
   Activity hbm_, l2_path_;
   std::array<LineSharing, 2> sharing_;  // reads, writes
   uint64_t line_;

@@ -24,8 +24,8 @@ const char* PathName(Path path) {
 }
 
 struct Timing::State {
-  State(const Machine& m, int num_cores)
-      : machine(m), memory(m, num_cores), traffic(static_cast<size_t>(num_cores)), vector_free(traffic.size(), -1) {
+  State(const Machine& m, int num_cores, L2Cache* l2)
+      : machine(m), memory(m, num_cores, l2), traffic(static_cast<size_t>(num_cores)), vector_free(traffic.size(), -1) {
     for (auto& core : traffic) core.resize(kNumPaths);
   }
 
@@ -100,7 +100,8 @@ struct Timing::State {
   std::vector<Time> vector_free;
 };
 
-Timing::Timing(const Machine& machine, int num_cores) : state_(std::make_unique<State>(machine, num_cores)) {}
+Timing::Timing(const Machine& machine, int num_cores, L2Cache* l2)
+    : state_(std::make_unique<State>(machine, num_cores, l2)) {}
 
 Timing::~Timing() = default;
 

@@ -29,11 +29,14 @@ struct Traffic {  // of one path of one core
   Time busy = 0;
 };
 
+class L2Cache;
+
 // One for a launch; called in nearly the order of time: no request is older than another one by more than what the
 // queues hold.
 class Timing {
  public:
-  Timing(const Machine& machine, int num_cores);
+  // `l2`: what launches before have left there; null: empty.
+  Timing(const Machine& machine, int num_cores, L2Cache* l2 = nullptr);
   ~Timing();
 
   // `earliest`: issued, and all flags that the queue waited for are set. Vector instructions and copies alike.
