@@ -63,6 +63,7 @@ class Execution {
   Core& core_;
   const Instruction& instruction_;
   bool checked_;
+  bool observed_;              // see LaunchOptions::observe
   std::array<Run, 4> runs_{};  // by operand: dst, src0, src1, src2
 };
 

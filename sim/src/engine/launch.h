@@ -21,6 +21,15 @@
 
 namespace ascsim {
 
+// An access that an instruction is about to make.
+struct Observed {
+  int core;
+  const Instruction& instruction;
+  const Operand& operand;
+  uint64_t address, size;
+  AccessKind kind;
+};
+
 struct LaunchOptions {
   CheckOptions checks;
   uint64_t max_instructions = 0;  // of all cores together; 0: no limit
@@ -30,6 +39,8 @@ struct LaunchOptions {
   Recorder* recorder = nullptr;
   // For tests: changes an instruction before anything looks at it.
   std::function<void(Instruction*)> mutate;
+  // For tests: told of every access before it is checked.
+  std::function<void(const Observed&)> observe;
 };
 
 class Launch {
