@@ -1,4 +1,5 @@
-// Atomic adds of all blocks to one line, and what has to be over before and after: block 0 clears it, all read it.
+// Atomic adds of all blocks to one line, then maxima, and what has to be over before and after: block 0 clears it, all
+// read it. Sums and maxima must not mix.
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_operator.h"
 
@@ -35,6 +36,9 @@ extern "C" __global__ __aicore__ void atomic_turns(GM_ADDR x, GM_ADDR total, GM_
   DataCopy(line, x_gm[first], kLine);
   SyncAll(workspace_gm, sync);  // waits for the queues of the core, too
   SetAtomicAdd<float>();
+  DataCopy(total_gm, line, kLine);
+  SyncAll();
+  SetAtomicMax<float>();
   DataCopy(total_gm, line, kLine);
   SetAtomicNone();
   SyncAll();
