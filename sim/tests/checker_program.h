@@ -22,7 +22,9 @@ inline Touch Read(uint64_t address, uint64_t size) { return {Space::kUB, address
 inline Touch Write(uint64_t address, uint64_t size) { return {Space::kUB, address, size, AccessKind::kWrite}; }
 inline Touch ReadGm(uint64_t address, uint64_t size) { return {Space::kGM, address, size, AccessKind::kRead}; }
 inline Touch WriteGm(uint64_t address, uint64_t size) { return {Space::kGM, address, size, AccessKind::kWrite}; }
-inline Touch UpdateGm(uint64_t address, uint64_t size) { return {Space::kGM, address, size, AccessKind::kAtomic}; }
+inline Touch UpdateGm(uint64_t address, uint64_t size, AccessKind kind = AccessKind::kAtomicAdd) {
+  return {Space::kGM, address, size, kind};
+}
 
 // What takes effect, in the order in which it does; for an oracle.
 struct Event {

@@ -102,10 +102,7 @@ class Oracle {
     if (x.core != y.core) return false;
     return (x.pipe == Pipe::kS && y.pipe == Pipe::kS) || (auto_sync_ && Inserted(x.pipe, y.pipe));
   }
-  static bool Meet(AccessKind a, AccessKind b) {
-    if (a == AccessKind::kRead && b == AccessKind::kRead) return true;
-    return a == AccessKind::kAtomic && b == AccessKind::kAtomic;
-  }
+  static bool Meet(AccessKind a, AccessKind b) { return a == b && a != AccessKind::kWrite; }
   std::string RuleOf(const Live& old, size_t event, AccessKind kind) const {
     const Event &x = events_[old.event], &y = events_[event];
     if (x.core != y.core) return "race-cores";
@@ -203,7 +200,7 @@ class Generator {
     } else {
       const bool load = pipe == Pipe::kMTE2;
       std::vector<Touch> touches;
-      const uint32_t bursts = 1 + Below(3), atomic = Below(3) == 0 ? 2 : 1;
+      const uint32_t bursts = 1 + Below(3), atomic = Below(3) == 0 ? 2 + Below(2) : 1;
       for (uint32_t i = 0; i < bursts; ++i) {
         touches.push_back(load ? Gm(0, 0) : Local(0, true));
         touches.push_back(load ? Local(0, false) : Gm(0, atomic));

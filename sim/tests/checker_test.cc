@@ -225,6 +225,19 @@ const std::vector<Scenario>& Scenarios() {
        {Rule::kRaceCores, 10, 11, 4096, 64, "no SyncAll"},
        true,
        2},
+      {"AtomicAddMeetsAtomicMax",
+       [](Program& p, bool mend) {
+         for (int c = 0; c < 2; ++c) {
+           Fill(p, c, 0, 64, 8);
+           p.Flag(c, V, MTE3);
+         }
+         p.Work(0, MTE3, Op::kCopyUbToGm, 10, {Read(0, 64), UpdateGm(4096, 64)});
+         if (mend) p.SyncAll();
+         p.Work(1, MTE3, Op::kCopyUbToGm, 11, {Read(0, 64), UpdateGm(4096, 64, AccessKind::kAtomicMax)});
+       },
+       {Rule::kRaceCores, 10, 11, 4096, 64, "no SyncAll"},
+       true,
+       2},
       {"BlocksOfOneCore",
        [](Program& p, bool mend) {
          Fill(p, 0, 0, 64, 9);

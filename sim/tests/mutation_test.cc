@@ -3,8 +3,10 @@
 //
 // A mutant is reported, harmless (no report, and all of GM as without the change) or silent: no report, but other
 // results. Silent is right where the change makes another correct kernel of it, one that takes other elements of the
-// same tensor, which the test counts by form. It fails when the test itself can tell from the changed fields that a
-// rule is broken (see MustBeReported) and there is no report.
+// same tensor. That is proved for each mutant without a report: RunModel, which shares nothing with the checker, finds
+// that all bytes it touches are inside its tensors and written before they are read, that all accesses are ordered, and
+// that flags pair. Where RunModel finds a breach there must be a report, and the other way round. The test also fails
+// when it can tell from the changed fields alone that a rule is broken (see MustBeReported) and there is no report.
 //
 // ASCSIM_MUTATION_SEED=n: other mutants. ASCSIM_MUTATION_COUNT=n: more. ASCSIM_MUTATION_ONLY=n: mutant n alone, with
 // its reports. ASCSIM_MUTATION_LIST=1: all of them.
@@ -18,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -79,23 +82,6 @@ bool Applies(Kind kind, const Instruction& i) {
   return false;
 }
 
-// Tensors that operands come from and the lowest address seen of each, as offset in its memory: runs place GM anywhere.
-using Tensor = std::tuple<int, Space, uint64_t>;  // core, or number of the GM allocation; end
-using Starts = std::map<Tensor, uint64_t>;
-
-const Allocation* AllocationOf(const Operand& o) {
-  return o.space == Space::kGM ? Launch::Current()->memory().Find(o.end - 1) : nullptr;
-}
-uint64_t Origin(const Operand& o) {
-  const Allocation* allocation = AllocationOf(o);
-  return allocation == nullptr ? 0 : allocation->address;
-}
-Tensor TensorOf(const Operand& o) {
-  const Allocation* allocation = AllocationOf(o);
-  return {allocation == nullptr ? Launch::Current()->core().index : static_cast<int>(allocation->number), o.space,
-          o.end - Origin(o)};
-}
-
 struct Change {
   std::string text;  // what
   const char* form;  // for counting
@@ -111,10 +97,11 @@ Change ChangeOffset(Random* random, const Starts& starts, Instruction* i) {
   Operand* o = operands[Below(random, operands.size())];
   constexpr std::array<int64_t, 10> kElements = {1, 2, 4, 8, 16, 64, 100, 1024, 2048, 4096};
   const int64_t bytes = Either(random, OneOf(random, kElements) * int64_t{SizeOf(o->type)});
-  const auto start = static_cast<int64_t>(starts.at(TensorOf(*o)) + Origin(*o));
+  const bool gm = o->space == Space::kGM;
+  const uint64_t start = gm ? o->begin : starts.at({Launch::Current()->core().index, o->space, o->end});
   o->address += static_cast<uint64_t>(bytes);
-  const bool before = static_cast<int64_t>(o->address) < start;
-  if (before && o->space != Space::kGM) o->address += (uint64_t{1} << 32) * SizeOf(o->type);
+  const bool before = static_cast<int64_t>(o->address) < static_cast<int64_t>(start);
+  if (before && !gm) o->address += (uint64_t{1} << 32) * SizeOf(o->type);
   const bool target = o == &i->dst;
   return {std::string("address of ") + (target ? "dst " : "src ") + std::to_string(bytes) + " bytes",
           before   ? "place in GM before its tensor"
@@ -228,6 +215,7 @@ std::string MustBeReported(Kind kind, Instruction i) {
     // Reductions may write to any element.
     const bool aligned = IsCopy(i.op) || IsElementwise(i.op) || (IsVector(i.op) && o != &i.dst);
     if (o->space != Space::kGM && aligned && o->address % 32 != 0) return "misaligned address";
+    if (o->address < o->begin) return "before the tensor";
     const uint64_t end = EndOf(i, *o);
     if (end == 0 || o->end == 0) continue;
     const bool gm_read = o->space == Space::kGM && o != &i.dst && o->address < o->end;
@@ -248,7 +236,6 @@ struct Place {  // an instruction of a run
 
 struct Survey {  // the run without a change
   std::vector<Place> places;
-  Starts starts;
   std::vector<uint8_t> memory;
 };
 
@@ -259,11 +246,6 @@ Survey Look(const Sample& sample) {
     Place place{index++, i->loc.line, i->op, {}};
     for (size_t k = 0; k < 4; ++k) place.kinds[k] = Applies(static_cast<Kind>(k), *i);
     survey.places.push_back(place);
-    for (const Operand* o : Operands(i)) {
-      const uint64_t address = o->address - Origin(*o);
-      uint64_t& start = survey.starts.try_emplace(TensorOf(*o), address).first->second;
-      start = std::min(start, address);
-    }
   });
   EXPECT_EQ(run.stats.error, "") << sample.name;
   for (const Breach& breach : run.stats.breaches) ADD_FAILURE() << Format(breach);
@@ -287,6 +269,8 @@ struct Verdict {
   std::string form;  // of the change, for counting
   std::string must;  // see MustBeReported
   std::string reports;
+  std::set<std::string> breaches;     // by RunModel
+  std::set<std::string> differences;  // between the two
   bool reported = false, changed = false;
 };
 
@@ -294,19 +278,27 @@ Verdict RunMutant(const Sample& sample, const Survey& survey, Random* random) {
   constexpr std::array<Kind, 8> kWeighted = {Kind::kOffset, Kind::kOffset, Kind::kOffset, Kind::kSize,
                                              Kind::kSize,   Kind::kStride, Kind::kStride, Kind::kId};
   Verdict verdict;
-  verdict.kind = OneOf(random, kWeighted);
+  const auto there_is = [&](Kind kind) {
+    return std::any_of(survey.places.begin(), survey.places.end(),
+                       [kind](const Place& place) { return place.kinds[static_cast<size_t>(kind)]; });
+  };
+  do {
+    verdict.kind = OneOf(random, kWeighted);
+  } while (!there_is(verdict.kind));
   const uint64_t index = Choose(random, survey, verdict.kind);
   uint64_t at = 0;
   const SampleRun run = RunSample(sample, -1, [&](Instruction* i) {
     if (at++ != index) return;
     verdict.text = sample.name + ":" + std::to_string(i->loc.line) + " " + Launch::Current()->core().name + " " +
                    OpName(i->op) + " (" + std::to_string(index) + "): ";
-    const Change change = ChangeAtRandom(verdict.kind, random, survey.starts, i);
+    const Change change = ChangeAtRandom(verdict.kind, random, StartsOf(sample), i);
     verdict.text += change.text;
     verdict.form = change.form;
     verdict.must = MustBeReported(verdict.kind, *i);
   });
   verdict.reported = !run.stats.breaches.empty() || !run.stats.error.empty();
+  verdict.breaches = run.breaches;
+  verdict.differences = Differences(run.stats, run.breaches);
   verdict.changed = run.memory != survey.memory;
   verdict.reports = run.stats.error.empty() ? "" : run.stats.error + "\n";
   for (const Breach& breach : run.stats.breaches) verdict.reports += Format(breach) + "\n";
@@ -318,49 +310,54 @@ std::optional<uint64_t> Number(const char* variable) {
   return text == nullptr ? std::nullopt : std::optional<uint64_t>(std::strtoull(text, nullptr, 10));
 }
 
+const char* Outcome(const Verdict& v) { return v.reported ? "reported" : v.changed ? "silent" : "harmless"; }
+
+// Whatever the checker and RunModel do not agree on.
+void Judge(uint64_t n, const Verdict& v) {
+  const std::string mutant = "mutant " + std::to_string(n) + ", " + v.text + ": ";
+  if (!v.must.empty() && !v.reported) ADD_FAILURE() << mutant << "no report, expected one: " << v.must;
+  for (const std::string& text : v.differences) ADD_FAILURE() << mutant << text << "\n" << v.reports;
+  if (v.reported) {
+    EXPECT_FALSE(v.breaches.empty()) << mutant << "RunModel finds no breach, reported is\n" << v.reports;
+  } else {
+    for (const std::string& breach : v.breaches) ADD_FAILURE() << mutant << "no report, RunModel finds " << breach;
+  }
+}
+
+struct Counts {
+  int reported = 0, harmless = 0, silent = 0;
+  void Add(const Verdict& v) { (v.reported ? reported : v.changed ? silent : harmless) += 1; }
+  void Print(const char* name) const { std::printf("%-14s %8d %9d %7d\n", name, reported, harmless, silent); }
+};
+
 TEST(Mutation, WhatHarmsIsReported) {
   const uint64_t seed = Number("ASCSIM_MUTATION_SEED").value_or(20261124);
-  const uint64_t count = Number("ASCSIM_MUTATION_COUNT").value_or(300);
+  const uint64_t count = Number("ASCSIM_MUTATION_COUNT").value_or(600);
   const std::optional<uint64_t> only = Number("ASCSIM_MUTATION_ONLY");
   const std::vector<Sample> samples = Samples();
   std::vector<Survey> surveys;
   for (const Sample& sample : samples) surveys.push_back(Look(sample));
 
-  struct Counts {
-    int reported = 0, harmless = 0, silent = 0;
-  };
   std::array<Counts, 4> counts;
   Counts all;
   std::map<std::string, int> forms;  // of silent mutants
-  int had_to = 0, missed = 0;
   for (uint64_t n = only.value_or(0); n < (only ? *only + 1 : count); ++n) {
     Random random(seed * 1'000'003 + n);
     const size_t s = n % samples.size();
     const Verdict v = RunMutant(samples[s], surveys[s], &random);
-    for (Counts* c : {&counts[static_cast<size_t>(v.kind)], &all}) {
-      (v.reported ? c->reported : v.changed ? c->silent : c->harmless) += 1;
-    }
+    Judge(n, v);
+    counts[static_cast<size_t>(v.kind)].Add(v);
+    all.Add(v);
     if (!v.reported && v.changed) ++forms[v.form];
-    had_to += v.must.empty() ? 0 : 1;
-    if (!v.must.empty() && !v.reported) {
-      ++missed;
-      ADD_FAILURE() << "mutant " << n << ", " << v.text << ": no report, expected one: " << v.must;
-    }
     if (only || std::getenv("ASCSIM_MUTATION_LIST") != nullptr) {
-      std::printf("%s mutant %llu, %s\n%s",
-                  v.reported  ? "reported"
-                  : v.changed ? "silent"
-                              : "harmless",
-                  static_cast<unsigned long long>(n), v.text.c_str(), v.reports.c_str());
+      std::printf("%s mutant %llu, %s\n%s", Outcome(v), static_cast<unsigned long long>(n), v.text.c_str(),
+                  v.reports.c_str());
     }
   }
   std::printf("seed %llu    reported  harmless  silent\n", static_cast<unsigned long long>(seed));
-  for (size_t k = 0; k < 4; ++k) {
-    std::printf("%-14s %8d %9d %7d\n", kKindNames[k], counts[k].reported, counts[k].harmless, counts[k].silent);
-  }
-  std::printf("%-14s %8d %9d %7d\n", "all", all.reported, all.harmless, all.silent);
+  for (size_t k = 0; k < 4; ++k) counts[k].Print(kKindNames[k]);
+  all.Print("all");
   for (const auto& [form, number] : forms) std::printf("  silent: %s: %d\n", form.c_str(), number);
-  std::printf("%d had to be reported, %d of them were not\n", had_to, missed);
   // Of 200 that change a result or break a rule.
   if (!only) {
     EXPECT_GE(all.reported + all.silent, 200);
@@ -465,6 +462,32 @@ TEST_F(TensorEnds, CopiesEndWithTheirTensors) {
     Parts p(data);
     p.gm.SetGlobalBuffer(data);
     DataCopy(p.gm, p.all, 256);
+  }));
+}
+
+// A row above the first one, say: the allocation may go on there, and nobody need have written it.
+TEST_F(TensorEnds, GmTensorsHaveAStart) {
+  float* data = Device(std::vector<float>(256)) + 64;
+  const auto copy = [&](int64_t from) {
+    return Run([&] {
+      Parts p(data);
+      p.gm.SetGlobalBuffer(data, 64);
+      DataCopy(p.all, p.gm[32][static_cast<uint64_t>(from)], 16);
+    });
+  };
+  EXPECT_CLEAN(copy(-32));
+  EXPECT_BREACH(copy(-40), Rule::kOutOfBounds, "reads 64 bytes, 32 of them before the tensor that was passed");
+  EXPECT_BREACH(copy(-64), Rule::kOutOfBounds, "reads 64 bytes, 64 of them before the tensor that was passed");
+  EXPECT_BREACH(Run([&] {
+                  Parts p(data);
+                  p.gm.SetValue(static_cast<uint64_t>(-2), 1.0f);
+                }),
+                Rule::kOutOfBounds, "SetValue of element -2 starts 8 bytes before the tensor");
+  // The start is not known.
+  EXPECT_CLEAN(Run([&] {
+    Parts p(data);
+    p.gm.SetGlobalBuffer(data);
+    DataCopy(p.all, p.gm[static_cast<uint64_t>(-8)], 16);
   }));
 }
 

@@ -11,6 +11,7 @@
 #include "engine/memory.h"
 #include "engine/stats.h"
 #include "mutants.h"
+#include "run_model.h"
 
 namespace ascsim {
 
@@ -42,10 +43,14 @@ std::vector<Sample> Samples();
 
 struct SampleRun {
   LaunchStats stats;
-  std::vector<uint8_t> memory;  // GM afterwards, see Buffers::Contents
+  std::vector<uint8_t> memory;     // GM afterwards, see Buffers::Contents
+  std::set<std::string> breaches;  // what RunModel finds
 };
 
 // With strict checks; `statement`: number of the statement that is left out, -1: none; `mutate`: see LaunchOptions.
 SampleRun RunSample(const Sample& sample, int statement, const std::function<void(Instruction*)>& mutate = {});
+
+// Where the tensors of a sample start, once it has run; see RunModel.
+const Starts& StartsOf(const Sample& sample);
 
 }  // namespace ascsim

@@ -93,6 +93,7 @@ template <typename T>
 ascsim::Operand CopyOperand(const AscendC::GlobalTensor<T>& tensor, ascsim::Loc) {
   ascsim::Operand operand;
   operand.address = tensor.Address();
+  operand.begin = tensor.Begin();
   operand.end = tensor.End();
   operand.space = ascsim::Space::kGM;
   operand.type = ScalarTypeOf<T>();

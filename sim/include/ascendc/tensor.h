@@ -90,12 +90,19 @@ class ElementRef {
 // Default-constructed tensors point here, outside every memory, so that their use is reported.
 constexpr uint64_t kNoAddress = uint64_t{1} << 40;
 
-inline void CheckElement(const char* what, uint64_t index, uint64_t address, uint64_t size, uint64_t end,
-                         ascsim::Loc loc) {
-  if (end == 0 || address + size <= end) return;
+// `begin` and `end` of the tensor; 0: not known.
+inline void CheckElement(const char* what, uint64_t index, uint64_t address, uint64_t size, uint64_t begin,
+                         uint64_t end, ascsim::Loc loc) {
+  const bool before = address < begin;
+  if (!before && (end == 0 || address + size <= end)) return;
   char text[160];
-  std::snprintf(text, sizeof(text), "%s of element %llu ends %llu bytes beyond the tensor", what,
-                static_cast<unsigned long long>(index), static_cast<unsigned long long>(address + size - end));
+  if (before) {
+    std::snprintf(text, sizeof(text), "%s of element %lld starts %llu bytes before the tensor", what,
+                  static_cast<long long>(index), static_cast<unsigned long long>(begin - address));
+  } else {
+    std::snprintf(text, sizeof(text), "%s of element %llu ends %llu bytes beyond the tensor", what,
+                  static_cast<unsigned long long>(index), static_cast<unsigned long long>(address + size - end));
+  }
   ascsim::ReportBreach("out-of-bounds", loc, text);
 }
 
@@ -134,20 +141,20 @@ class LocalTensor {
 
   PrimType GetValue(uint32_t index, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + uint64_t{index} * sizeof(T);
-    ascsim_detail::CheckElement("GetValue", index, address, sizeof(T), end_, loc);
+    ascsim_detail::CheckElement("GetValue", index, address, sizeof(T), 0, end_, loc);
     return ascsim_detail::FromBits<PrimType>(
         ascsim::ScalarRead(Space(), address, ascsim_detail::ScalarTypeOf<T>(), loc));
   }
   template <typename U>
   void SetValue(uint32_t index, U value, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + uint64_t{index} * sizeof(T);
-    ascsim_detail::CheckElement("SetValue", index, address, sizeof(T), end_, loc);
+    ascsim_detail::CheckElement("SetValue", index, address, sizeof(T), 0, end_, loc);
     ascsim::ScalarWrite(Space(), address, ascsim_detail::ScalarTypeOf<T>(),
                         ascsim_detail::BitsOf(static_cast<PrimType>(value)), loc);
   }
   ascsim_detail::ElementRef<PrimType> operator()(uint32_t index, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + uint64_t{index} * sizeof(T);
-    ascsim_detail::CheckElement("access", index, address, sizeof(T), end_, loc);
+    ascsim_detail::CheckElement("access", index, address, sizeof(T), 0, end_, loc);
     return {Space(), address, loc};
   }
 
@@ -219,7 +226,7 @@ class GlobalTensor {
 
   GlobalTensor() = default;
   void SetGlobalBuffer(PrimType* buffer, uint64_t bufferSize) {
-    address_ = reinterpret_cast<uint64_t>(buffer);
+    address_ = begin_ = reinterpret_cast<uint64_t>(buffer);
     elements_ = bufferSize;
     end_ = address_ + bufferSize * sizeof(T);
   }
@@ -227,7 +234,7 @@ class GlobalTensor {
   void SetGlobalBuffer(PrimType* buffer) {
     address_ = reinterpret_cast<uint64_t>(buffer);
     elements_ = 0;
-    end_ = 0;
+    begin_ = end_ = 0;
   }
 
   const PrimType* GetPhyAddr() const { return reinterpret_cast<const PrimType*>(address_); }
@@ -235,19 +242,19 @@ class GlobalTensor {
 
   PrimType GetValue(uint64_t index, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + index * sizeof(T);
-    ascsim_detail::CheckElement("GetValue", index, address, sizeof(T), end_, loc);
+    ascsim_detail::CheckElement("GetValue", index, address, sizeof(T), begin_, end_, loc);
     return ascsim_detail::FromBits<PrimType>(
         ascsim::ScalarRead(ascsim::Space::kGM, address, ascsim_detail::ScalarTypeOf<T>(), loc));
   }
   void SetValue(uint64_t index, PrimType value, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + index * sizeof(T);
-    ascsim_detail::CheckElement("SetValue", index, address, sizeof(T), end_, loc);
+    ascsim_detail::CheckElement("SetValue", index, address, sizeof(T), begin_, end_, loc);
     ascsim::ScalarWrite(ascsim::Space::kGM, address, ascsim_detail::ScalarTypeOf<T>(), ascsim_detail::BitsOf(value),
                         loc);
   }
   ascsim_detail::ElementRef<PrimType> operator()(uint64_t index, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + index * sizeof(T);
-    ascsim_detail::CheckElement("access", index, address, sizeof(T), end_, loc);
+    ascsim_detail::CheckElement("access", index, address, sizeof(T), begin_, end_, loc);
     return {ascsim::Space::kGM, address, loc};
   }
 
@@ -267,12 +274,13 @@ class GlobalTensor {
 
   // For the API headers.
   uint64_t Address() const { return address_; }
+  uint64_t Begin() const { return begin_; }
   uint64_t End() const { return end_; }
 
  private:
   uint64_t address_ = 0;
   uint64_t elements_ = 0;
-  uint64_t end_ = 0;  // of the whole buffer; 0: not known
+  uint64_t begin_ = 0, end_ = 0;  // of the whole buffer; 0: not known
   ShapeInfo shape_;
 };
 
@@ -296,6 +304,7 @@ template <typename T>
 ascsim::Operand OperandOf(const AscendC::GlobalTensor<T>& tensor) {
   ascsim::Operand operand;
   operand.address = tensor.Address();
+  operand.begin = tensor.Begin();
   operand.end = tensor.End();
   operand.space = ascsim::Space::kGM;
   operand.type = DTypeOf<T>;

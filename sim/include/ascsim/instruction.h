@@ -15,6 +15,9 @@ namespace ascsim {
 struct Operand {
   uint64_t address = 0;  // first byte; see Space
   uint64_t end = 0;      // end of the LocalTensor or GlobalTensor that the kernel passed, for reports; 0: not known
+  // Start of the GlobalTensor; 0: not known. A LocalTensor needs none: its offsets have 32 bits without a sign, and one
+  // that should lie before the start lies far beyond the end.
+  uint64_t begin = 0;
   Space space = Space::kUB;
   DType type = DType::kF32;
   bool used = false;

@@ -13,7 +13,8 @@
 
 namespace ascsim {
 
-enum class AccessKind : uint8_t { kRead, kWrite, kAtomic };
+enum class AccessKind : uint8_t { kRead, kWrite, kAtomicAdd, kAtomicMax, kAtomicMin };
+constexpr bool IsUpdate(AccessKind kind) { return kind >= AccessKind::kAtomicAdd; }
 
 struct Party {  // one side of a breach
   Op op = Op::kNone;

@@ -21,7 +21,10 @@ const char* Verb(AccessKind kind) {
       return "reads";
     case AccessKind::kWrite:
       return "writes";
-    case AccessKind::kAtomic:
+    case AccessKind::kAtomicAdd:
+      return "atomically adds to";
+    case AccessKind::kAtomicMax:
+    case AccessKind::kAtomicMin:
       return "atomically updates";
   }
   return "touches";
@@ -81,7 +84,7 @@ Breach* Findings::Add(const Key& key, Rule rule) {
 
 bool Findings::Continues(const Current& now, Stamp other, Rule rule, Space space, uint64_t address, uint64_t size) {
   // Stamps differ in their kind of access where one instruction reads and writes: that is the same kind of breach.
-  constexpr Stamp kWithoutKind = ~(Stamp{3} << kKindShift);
+  constexpr Stamp kWithoutKind = ~(Stamp{7} << kKindShift);
   const bool same =
       now.stamp == last_now_ && (other & kWithoutKind) == last_other_ && rule == last_rule_ && space == last_space_;
   if (same && last_is_first_ && address == last_end_) breaches_[last_breach_].size += size;

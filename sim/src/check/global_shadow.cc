@@ -142,7 +142,7 @@ void GlobalShadow::AddToTable(Line& line, const Piece& piece) {
   while (slots[i].live()) i = (i + 1) & (line.capacity() - 1);
   if (slots[i].sequence == 0) ++line.table->used;
   slots[i] = piece;
-  ++line.live[KindOf(piece.tag) == AccessKind::kAtomic];
+  ++line.live[IsUpdate(KindOf(piece.tag))];
 }
 
 void GlobalShadow::Check(const Current& now, const Span& span, const Piece& piece) {
@@ -187,7 +187,7 @@ void GlobalShadow::MeetWrites(const Current& now, Line& line, const Span& span, 
 // Reads and updates of all queues, met by what conflicts with some of them.
 void GlobalShadow::MeetTable(const Current& now, Line& line, const Span& span) {
   const uint32_t reads = line.live[0], updates = line.live[1];
-  if ((span.kind == AccessKind::kRead || reads == 0) && (span.kind == AccessKind::kAtomic || updates == 0)) return;
+  if ((span.kind == AccessKind::kRead || reads == 0) && (updates == 0 || !MeetsUpdates(span.kind))) return;
   std::vector<Piece> rest;  // a split piece may move the table
   for (uint32_t i = 0; i < line.capacity(); ++i) {
     Piece& piece = line.table->slots()[i];
@@ -196,7 +196,7 @@ void GlobalShadow::MeetTable(const Current& now, Line& line, const Span& span) {
     if (span.kind != AccessKind::kWrite || !now.SurpassesInGm(piece.stamp())) continue;
     const Piece right = TakeOut(&piece, span);
     if (right.live()) rest.push_back(right);
-    if (!piece.live()) --line.live[KindOf(piece.tag) == AccessKind::kAtomic];
+    if (!piece.live()) --line.live[IsUpdate(KindOf(piece.tag))];
   }
   for (const Piece& piece : rest) AddToTable(line, piece);
 }
@@ -207,7 +207,7 @@ void GlobalShadow::ReplaceOwn(Line& line, const Span& span, Piece mine) {
   Piece rest;  // pieces of a queue do not overlap: one at most reaches beyond the span on the right
   Piece* free = nullptr;
   Piece* slots = line.table->slots();
-  const size_t kind = span.kind == AccessKind::kAtomic;
+  const size_t kind = IsUpdate(span.kind);
   uint32_t i = HashActor(mine.tag) & (line.capacity() - 1);
   for (uint32_t n = 0; n < line.capacity(); ++n, i = (i + 1) & (line.capacity() - 1)) {
     Piece& piece = slots[i];
@@ -265,6 +265,7 @@ void GlobalShadow::AccessLine(const Current& now, Line& line, const Span& span) 
 }
 
 void GlobalShadow::Access(const Current& now, uint64_t address, uint64_t size, AccessKind kind) {
+  if (IsUpdate(kind)) update_kinds_ |= 1u << static_cast<unsigned>(kind);
   const uint64_t end = address + size;
   while (address < end) {
     const uint64_t line_address = address / kLineBytes * kLineBytes;

@@ -76,6 +76,11 @@ class GlobalShadow {
   void MeetTable(const Current& now, Line& line, const Span& span);
   void ReplaceOwn(Line& line, const Span& span, Piece mine);
   void Check(const Current& now, const Span& span, const Piece& piece);
+  // Whether it may conflict with an update: updates do when there are several kinds of them.
+  bool MeetsUpdates(AccessKind kind) const {
+    const uint32_t others = update_kinds_ & ~(1u << static_cast<unsigned>(kind));
+    return !IsUpdate(kind) || others != 0;
+  }
   static void AddWrite(Line& line, const Piece& piece);
   static void AddToTable(Line& line, const Piece& piece);
   static void Rehash(Line& line, uint32_t capacity);
@@ -83,6 +88,7 @@ class GlobalShadow {
   Findings& findings_;
   std::vector<Slot> table_;  // open addressing, a power of two
   uint64_t num_pages_ = 0;
+  uint32_t update_kinds_ = 0;  // that have been made, a bit each
   uint64_t last_number_ = 0;
   Page* last_page_ = nullptr;
 };

@@ -11,10 +11,10 @@
 
 namespace ascsim {
 
-// sequence 32 | site 18 | core 9 | kind 2 | pipe 3. Sequences start at 1, so that 0 is nobody.
+// sequence 32 | site 18 | core 8 | kind 3 | pipe 3. Sequences start at 1, so that 0 is nobody.
 using Stamp = uint64_t;
 
-constexpr int kKindShift = 3, kCoreShift = 5, kSiteShift = 14, kSequenceShift = 32;
+constexpr int kKindShift = 3, kCoreShift = 6, kSiteShift = 14, kSequenceShift = 32;
 constexpr int kMaxCores = 1 << (kSiteShift - kCoreShift);
 constexpr uint32_t kMaxSites = 1u << (kSequenceShift - kSiteShift);
 // What makes two stamps of one queue and one kind of access.
@@ -27,11 +27,12 @@ constexpr Stamp MakeStamp(uint32_t sequence, Pipe pipe, AccessKind kind, int cor
 constexpr uint32_t SequenceOf(Stamp stamp) { return static_cast<uint32_t>(stamp >> kSequenceShift); }
 constexpr size_t PipeIndexOf(Stamp stamp) { return static_cast<size_t>(stamp & 7); }
 constexpr Pipe PipeOf(Stamp stamp) { return static_cast<Pipe>(stamp & 7); }
-constexpr AccessKind KindOf(Stamp stamp) { return static_cast<AccessKind>((stamp >> kKindShift) & 3); }
+constexpr AccessKind KindOf(Stamp stamp) { return static_cast<AccessKind>((stamp >> kKindShift) & 7); }
 constexpr int CoreOf(Stamp stamp) { return static_cast<int>((stamp >> kCoreShift) & (kMaxCores - 1)); }
 constexpr uint32_t SiteOf(Stamp stamp) { return static_cast<uint32_t>(stamp >> kSiteShift) & (kMaxSites - 1); }
 
-// Two reads, or two atomic updates, may meet.
+// Two reads may meet, and two atomic updates of one kind: their order does not matter, that of a sum and a maximum
+// does.
 constexpr bool Conflict(AccessKind a, AccessKind b) { return a != b || a == AccessKind::kWrite; }
 
 // Latest sequence by pipe of one core that is known to be complete.

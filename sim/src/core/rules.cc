@@ -26,7 +26,7 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kDeadlock, "deadlock", "A core waits for something that no core will do."},
     {Rule::kCrossFlagOverflow, "cross-flag-overflow", "The counter of a cross-core flag is driven beyond 15."},
     {Rule::kOutOfBounds, "out-of-bounds",
-     "An access lies outside UB, L1 or a GM allocation, or beyond the tensor that was passed."},
+     "An access lies outside UB, L1 or a GM allocation, or outside the tensor that was passed."},
     {Rule::kUninitialisedRead, "uninitialised-read", "UB or L1 bytes are read that the block has never written."},
     {Rule::kUseAfterFree, "use-after-free",
      "A queue buffer is used after FreeTensor, or GM memory after it was freed by the host."},

@@ -23,7 +23,7 @@ enum class Rule : uint8_t {
   kDeadlock,           // waits for what nobody will do
   kCrossFlagOverflow,  // cross-core counter beyond 15
   // Memory
-  kOutOfBounds,         // outside UB, L1 or a GM allocation, or beyond the tensor that was passed
+  kOutOfBounds,         // outside UB, L1 or a GM allocation, or outside the tensor that was passed
   kUninitialisedRead,   // UB or L1 bytes never written
   kUseAfterFree,        // queue buffer after FreeTensor, GM after aclrtFree
   kMisaligned,          // address or size not a multiple of what the instruction needs

@@ -34,21 +34,31 @@ uint64_t TensorLimit(const Operand& operand, AccessKind kind, const Allocation* 
   return end <= filled ? std::max(end, operand.end) : operand.end;
 }
 
-void ReportBeyondTensor(Execution& execution, const Operand& operand, uint64_t address, uint64_t size,
-                        AccessKind kind) {
-  const uint64_t beyond = std::min(size, address + size - operand.end);
+// What lies outside the tensor that an operand was made of.
+void CheckTensor(Execution& execution, const Operand& operand, uint64_t address, uint64_t size, AccessKind kind,
+                 const Allocation* allocation) {
+  const bool before = address < operand.begin;
+  if (!before && (operand.end == 0 || address + size <= TensorLimit(operand, kind, allocation))) return;
+  const uint64_t outside = before ? operand.begin - address : address + size - operand.end;
   execution.Report(Rule::kOutOfBounds,
                    std::string(kind == AccessKind::kRead ? "reads " : "writes ") + std::to_string(size) + " bytes, " +
-                       std::to_string(beyond) + " of them beyond the tensor that was passed",
+                       std::to_string(std::min(size, outside)) + " of them " + (before ? "before" : "beyond") +
+                       " the tensor that was passed",
                    operand.space, address, size);
 }
 
 }  // namespace
 
 Execution::Execution(Core& core, const Instruction& instruction)
-    : core_(core), instruction_(instruction), checked_(Launch::Current()->options().checks.enabled) {}
+    : core_(core),
+      instruction_(instruction),
+      checked_(Launch::Current()->options().checks.enabled),
+      observed_(Launch::Current()->options().observe != nullptr) {}
 
 uint8_t* Execution::Access(const Operand& operand, uint64_t address, uint64_t size, AccessKind kind) {
+  if (observed_ && size > 0) {
+    Launch::Current()->options().observe({core_.index, instruction_, operand, address, size, kind});
+  }
   uint8_t* bytes = nullptr;
   const Allocation* allocation = nullptr;
   if (operand.space == Space::kGM) {
@@ -64,8 +74,8 @@ uint8_t* Execution::Access(const Operand& operand, uint64_t address, uint64_t si
   }
   if (checked_ && size > 0) {
     // Unlike what lies outside the memory, the access takes place: what it disturbs belongs to the kernel.
-    if (operand.end != 0 && address + size > operand.end && address + size > TensorLimit(operand, kind, allocation)) {
-      ReportBeyondTensor(*this, operand, address, size, kind);
+    if (address + size > operand.end || address < operand.begin) {
+      CheckTensor(*this, operand, address, size, kind, allocation);
     }
     const size_t slot = &operand == &instruction_.dst    ? 0
                         : &operand == &instruction_.src0 ? 1

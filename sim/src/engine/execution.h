@@ -33,9 +33,12 @@ class Execution {
   uint8_t* Write(const Operand& operand, uint64_t address, uint64_t size) {
     return Access(operand, address, size, AccessKind::kWrite);
   }
-  // Atomic read-modify-write in GM.
+  // Atomic read-modify-write in GM, of the instruction's kind.
   uint8_t* Update(const Operand& operand, uint64_t address, uint64_t size) {
-    return Access(operand, address, size, AccessKind::kAtomic);
+    return Access(operand, address, size,
+                  instruction_.atomic == Atomic::kAdd   ? AccessKind::kAtomicAdd
+                  : instruction_.atomic == Atomic::kMax ? AccessKind::kAtomicMax
+                                                        : AccessKind::kAtomicMin);
   }
 
   // A breach that only the execution can see (gather offsets, casts). `address` 0: no place.
@@ -63,6 +66,7 @@ class Execution {
   Core& core_;
   const Instruction& instruction_;
   bool checked_;
+  bool observed_;              // see LaunchOptions::observe
   std::array<Run, 4> runs_{};  // by operand: dst, src0, src1, src2
 };
 

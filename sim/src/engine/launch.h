@@ -21,6 +21,15 @@
 
 namespace ascsim {
 
+// An access that an instruction is about to make.
+struct Observed {
+  int core;
+  const Instruction& instruction;
+  const Operand& operand;
+  uint64_t address, size;
+  AccessKind kind;
+};
+
 struct LaunchOptions {
   CheckOptions checks;
   uint64_t max_instructions = 0;  // of all cores together; 0: no limit
@@ -31,6 +40,8 @@ struct LaunchOptions {
   L2Cache* l2 = nullptr;  // what launches before have left there, and this one leaves; null: empty
   // For tests: changes an instruction before anything looks at it.
   std::function<void(Instruction*)> mutate;
+  // For tests: told of every access before it is checked.
+  std::function<void(const Observed&)> observe;
 };
 
 class Launch {
