@@ -15,6 +15,16 @@ namespace ascsim {
 
 enum class AccessKind : uint8_t { kRead, kWrite, kAtomic };
 
+// Elements that an instruction of queue V reads here and there.
+struct Elements {
+  uint64_t base = 0;  // of element k: base + offsets[k], nothing across the end of a block
+  const uint32_t* offsets = nullptr;
+  uint32_t count = 0;                   // at most 64
+  uint32_t size = 0;                    // bytes, a multiple of 2
+  uint64_t all = 0;                     // that the instruction reads, about
+  uint64_t own_begin = 0, own_end = 0;  // it writes nothing outside
+};
+
 struct Party {  // one side of a breach
   Op op = Op::kNone;
   Pipe pipe = Pipe::kS;
@@ -46,6 +56,11 @@ class Checker {
   // An instruction starts to take effect; the accesses that follow are its own.
   void Begin(int core, const Instruction& instruction);
   void Access(Space space, uint64_t address, uint64_t size, AccessKind kind);
+
+  // See LocalShadow::ReadElements.
+  uint64_t ReadElements(Space space, const Elements& elements);
+  // GM addresses that are going to be accessed, so that the cache misses come together.
+  void Expect(const uint64_t* addresses, uint32_t count);
 
   void SetFlag(int core, const Instruction& set);    // executed by pipe set.pipe
   void WaitFlag(int core, const Instruction& wait);  // executed by pipe wait.pipe, after its SetFlag
