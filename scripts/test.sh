@@ -45,6 +45,16 @@ simulator() {
   (cd sim && cmake --build --preset dev && ctest --preset dev)
 }
 
+# Bars of speed and memory, which want a machine that does nothing else.
+simulator_speed() {
+  (cd sim && cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1) || {
+    cat build/sim.log
+    return 1
+  }
+  (cd sim && cmake --build --preset release --target ascsim_speed)
+  build/sim-release/bench/ascsim_speed --check
+}
+
 # ThreadSanitizer's shadow memory does not fit every address layout that newer kernels choose at random.
 preset_tsan() {
   local fixed_layout=()
@@ -72,6 +82,7 @@ else
 fi
 stage "simulator under ASan and UBSan (sim)" simulator
 stage "simulator against published figures" scripts/validate_sim.sh --check
+[ "${LONG:-0}" != 1 ] || stage "speed and memory of the simulator" simulator_speed
 [ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features
 stage "Python package" env XMSDA_WERROR=ON scripts/build.sh
 # Reads the compile commands of dev, fuzz and the package.

@@ -1,103 +1,160 @@
-// How fast the simulator is: gathers and small copies on 48 cores, with and without checks.
+// How fast the simulator is, and what memory it takes: kinds of instructions on 48 cores, with and without checks.
 // SPDX-License-Identifier: Apache-2.0
 //
-// speed [SCALE]: 1 (default) is 3 million gather repeats and 6 million copies of two bursts.
+// ascsim_speed [--quick | --check] [NAME...]: all kinds, or those named. --quick: a twentieth of each. --check: those
+// that have bars, in full, and exit status 1 when one is missed.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <functional>
+#include <cstring>
+#include <ctime>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include "core/machine.h"
 #include "engine/launch.h"
 #include "engine/memory.h"
-#include "kernel_operator.h"
+#include "kernels.h"
 
+namespace bench {
 namespace {
 
-using namespace AscendC;
+constexpr int kRepetitions = 3;
+constexpr double kQuickShare = 0.05;
+// Bars, and aims behind them: wall time of a full run with checks; its CPU time over that without; the memory of the
+// process beside the contents of GM and UB.
+constexpr double kMostSeconds = 60, kAimSeconds = 15;
+constexpr double kMostRatio = 3, kAimRatio = 1.5;
+constexpr double kMostMegabytes = 2000, kAimMegabytes = 500;
+// Of which next to nothing is touched.
+constexpr uint64_t kLargeBytes = uint64_t{4} << 30;
 
-constexpr uint32_t kCores = 48;
-
-// 16 repeats an instruction, offsets anywhere in a plane of 64 KB; double-buffered results, a barrier every other one.
-void Gathers(uint8_t* offsets, uint32_t instructions) {
-  constexpr uint32_t kElements = 1024;
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, 65536 + 3 * kElements * 4);
-  LocalTensor<float> all = buffer.Get<float>();
-  LocalTensor<float> plane = all, out = all[16384];
-  LocalTensor<uint32_t> offset = all[16384 + 2 * kElements].ReinterpretCast<uint32_t>();
-  GlobalTensor<uint32_t> gm;
-  gm.SetGlobalBuffer(reinterpret_cast<uint32_t*>(offsets), kElements);
-  DataCopy(offset, gm, kElements);
-  Duplicate(plane, 1.0f, 16384);
-  SetFlag<HardEvent::MTE2_V>(EVENT_ID0);
-  WaitFlag<HardEvent::MTE2_V>(EVENT_ID0);
-  for (uint32_t i = 0; i < instructions; ++i) {
-    if (i % 2 == 0) PipeBarrier<PIPE_V>();
-    Gather(out[(i % 2) * kElements], plane, offset, 0U, kElements);
-  }
+double ThreadSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-// Two bursts of 128 bytes an instruction, an image row apart, into tiles of 64; a flag pair a tile.
-void Copies(uint8_t* image, uint32_t instructions) {
-  constexpr uint32_t kTile = 64, kFloats = 64;
-  TPipe pipe;
-  TBuf<TPosition::VECCALC> buffer;
-  pipe.InitBuffer(buffer, 2 * kTile * kFloats * 4);
-  LocalTensor<float> all = buffer.Get<float>();
-  GlobalTensor<float> gm;
-  gm.SetGlobalBuffer(reinterpret_cast<float*>(image), uint64_t{16} << 20);
-  uint32_t place = static_cast<uint32_t>(GetBlockIdx()) * 7919;
-  for (uint32_t i = 0; i < instructions; ++i) {
-    if (i % kTile == 0) {
-      SetFlag<HardEvent::V_MTE2>(EVENT_ID0);
-      WaitFlag<HardEvent::V_MTE2>(EVENT_ID0);
-      PipeBarrier<PIPE_MTE2>();
-    }
-    place = place * 1664525 + 1013904223;
-    DataCopyParams params{2, 4, 1020, 0};
-    DataCopy(all[(i % (2 * kTile)) * kFloats], gm[(place >> 12) % 400000 * 32], params);
-  }
-}
-
-double Measure(const char* name, bool checks, double units, const std::function<void()>& kernel,
-               ascsim::GlobalMemory& memory) {
-  static const ascsim::Machine machine = ascsim::LoadMachine("910b2");
-  ascsim::LaunchOptions options;
-  options.checks = ascsim::OptionsFor(ascsim::CheckMode::kStrict);
-  options.checks.enabled = checks;
-  options.progress = false;
-  ascsim::Launch launch(machine, memory, options, name, kCores, kernel);
-  launch.Run();
-  const ascsim::LaunchStats stats = launch.TakeStats();
+double PeakMegabytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("%-8s checks %-3s %7.2f s, %5.2f us each, %zu broken rules, peak memory %ld MB%s%s\n", name,
-              checks ? "on" : "off", stats.wall_seconds, stats.wall_seconds * 1e6 / units, stats.breaches.size(),
-              usage.ru_maxrss / 1024, stats.error.empty() ? "" : ", ", stats.error.c_str());
-  for (const ascsim::Breach& breach : stats.breaches) std::printf("  %s\n", ascsim::Format(breach).c_str());
-  return stats.wall_seconds;
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+}
+
+struct Seconds {
+  double wall = std::numeric_limits<double>::max(), cpu = wall;
+};
+
+class Bench {
+ public:
+  explicit Bench(double share) : share_(share), machine_(ascsim::LoadMachine("910b2")), gm_(uint64_t{1} << 36) {
+    memory_.offsets = static_cast<uint8_t*>(gm_.Allocate(2 * kOffsets * sizeof(uint32_t)));
+    auto* offsets = reinterpret_cast<uint32_t*>(memory_.offsets);
+    for (uint32_t i = 0; i < kOffsets; ++i) {
+      offsets[i] = i * 2654435761U % (kPlaneBytes / 4) * 4;
+      offsets[kOffsets + i] = i * 2654435761U % (kPlaneBytes / 32) * 32;
+    }
+    memory_.image = static_cast<uint8_t*>(gm_.Allocate(kImageBytes));
+    gm_.Allocate(kLargeBytes);
+    contents_megabytes_ = static_cast<double>(kImageBytes + kCores * machine_.ub_bytes) / 1e6;
+  }
+
+  // Whether it went through, and met its bars.
+  bool Measure(const Case& c, bool check) {
+    Seconds off, on;
+    // In turns, and the best of each: other work of the machine slows all of a time.
+    for (int i = 0; i < kRepetitions; ++i) {
+      if (!Run(c, false, &off) || !Run(c, true, &on)) return false;
+    }
+    const double units = static_cast<double>(c.units) * share_;
+    const double ratio = on.cpu / off.cpu, megabytes = std::max(0.0, PeakMegabytes() - contents_megabytes_);
+    std::printf("%-11s %8.3f %8.3f %6.2f %8.3f %8.2f %8.0f", c.name, off.cpu * 1e6 / units, on.cpu * 1e6 / units, ratio,
+                on.cpu * 1e9 / units / static_cast<double>(c.bytes), on.wall, megabytes);
+    bool good = true;
+    if (check) {
+      good = Compare("wall", on.wall, kAimSeconds, kMostSeconds) & Compare("ratio", ratio, kAimRatio, kMostRatio) &
+             Compare("memory", megabytes, kAimMegabytes, kMostMegabytes);
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+    return good;
+  }
+
+ private:
+  static bool Compare(const char* what, double value, double aim, double most) {
+    if (value > most) {
+      std::printf("  MISSED: %s beyond %g", what, most);
+    } else if (value > aim) {
+      std::printf("  %s beyond its aim of %g", what, aim);
+    }
+    return value <= most;
+  }
+
+  bool Run(const Case& c, bool checks, Seconds* best) {
+    ascsim::LaunchOptions options;
+    options.checks = ascsim::OptionsFor(ascsim::CheckMode::kStrict);
+    options.checks.enabled = checks;
+    options.progress = false;
+    const auto instructions = static_cast<uint32_t>(static_cast<double>(c.units / c.a_call) * share_ / kCores);
+    const double begin = ThreadSeconds();
+    ascsim::Launch launch(machine_, gm_, options, c.name, kCores, [&] { c.kernel(memory_, instructions); });
+    launch.Run();
+    const ascsim::LaunchStats stats = launch.TakeStats();
+    best->wall = std::min(best->wall, stats.wall_seconds);
+    best->cpu = std::min(best->cpu, ThreadSeconds() - begin);
+    for (const ascsim::Breach& breach : stats.breaches) std::printf("%s: %s\n", c.name, ascsim::Format(breach).c_str());
+    if (!stats.error.empty()) std::printf("%s: %s\n", c.name, stats.error.c_str());
+    return stats.breaches.empty() && stats.error.empty();
+  }
+
+  const double share_;
+  const ascsim::Machine machine_;
+  ascsim::GlobalMemory gm_;
+  Memory memory_;
+  double contents_megabytes_ = 0;
+};
+
+bool IsName(const std::string& name) {
+  return std::any_of(Cases().begin(), Cases().end(), [&](const Case& c) { return name == c.name; });
+}
+
+int Main(int argc, char** argv) {
+  bool quick = false, check = false;
+  std::vector<std::string> names;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--quick") {
+      quick = true;
+    } else if (argument == "--check") {
+      check = true;
+    } else if (IsName(argument)) {
+      names.push_back(argument);
+    } else {
+      std::fprintf(stderr, "ascsim_speed: expected --quick, --check or one of");
+      for (const Case& c : Cases()) std::fprintf(stderr, " %s", c.name);
+      std::fprintf(stderr, ", got '%s'\n", argv[i]);
+      return 2;
+    }
+  }
+  if (quick && check) {
+    std::fprintf(stderr, "ascsim_speed: --check takes full runs, so expected it without --quick\n");
+    return 2;
+  }
+  Bench bench(quick ? kQuickShare : 1);
+  std::printf("kind          us off    us on  ratio  ns/byte   wall s   MB peak\n");
+  bool good = true;
+  for (const Case& c : Cases()) {
+    const bool named = std::find(names.begin(), names.end(), c.name) != names.end();
+    if (names.empty() ? check && !c.has_bars : !named) continue;
+    good &= bench.Measure(c, check);
+  }
+  return good ? 0 : 1;
 }
 
 }  // namespace
+}  // namespace bench
 
-int main(int argc, char** argv) {
-  const double scale = argc > 1 ? std::atof(argv[1]) : 1;
-  ascsim::GlobalMemory memory(uint64_t{1} << 32);
-  auto* offsets = static_cast<uint32_t*>(memory.Allocate(4096));
-  for (uint32_t i = 0; i < 1024; ++i) offsets[i] = i * 2654435761U % 16384 * 4;
-  auto* image = static_cast<uint8_t*>(memory.Allocate(uint64_t{64} << 20));
-  const auto gathers = static_cast<uint32_t>(3e6 * scale / kCores / 16);
-  const auto copies = static_cast<uint32_t>(6e6 * scale / kCores);
-  for (const bool checks : {false, true}) {
-    Measure(
-        "gathers", checks, gathers * 16.0 * kCores, [&] { Gathers(reinterpret_cast<uint8_t*>(offsets), gathers); },
-        memory);
-    Measure(
-        "copies", checks, copies * 1.0 * kCores, [&] { Copies(image, copies); }, memory);
-  }
-  return 0;
-}
+int main(int argc, char** argv) { return bench::Main(argc, argv); }

@@ -194,7 +194,11 @@ class Generator {
       std::vector<Touch> touches;
       const uint32_t reads = Below(3), scattered = Below(4) == 0 ? 6 : 0;
       for (uint32_t i = 0; i < reads; ++i) touches.push_back(Local(0, true));
-      for (uint32_t i = 0; i < scattered; ++i) touches.push_back(Local(4, true));
+      for (uint32_t i = 0; i < scattered; ++i) {
+        Touch touch = Local(4, true);
+        touch.element = touch.address % 2 == 0 && touch.address % 32 <= 28 && Below(2) == 0;
+        touches.push_back(touch);
+      }
       touches.push_back(Local(0, false));
       p_.Work(core, pipe, Op::kAdd, line_, touches);
     } else {
@@ -211,7 +215,12 @@ class Generator {
 
   // A few blocks, so that most accesses meet; sizes from one byte to several blocks.
   Touch Local(uint64_t size, bool read) {
-    const uint64_t at = Range(192, &size);
+    uint64_t at = 128 * Below(2);
+    if (size == 0 && Below(3) == 0) {
+      size = 128;  // all of what the shadow keeps one record for
+    } else {
+      at = Range(256, &size);
+    }
     return {Space::kUB, at, size, read ? AccessKind::kRead : AccessKind::kWrite};
   }
   Touch Gm(uint64_t size, uint32_t kind) {

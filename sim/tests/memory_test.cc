@@ -3,10 +3,12 @@
 #include "engine/memory.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <random>
 #include <vector>
 
@@ -97,6 +99,35 @@ TEST(GlobalMemory, QuarantineKeepsFreedOnesKnown) {
   ASSERT_NE(memory.Find(address + 10), nullptr);
   EXPECT_TRUE(memory.Free(memory.Allocate(1000)));
   EXPECT_EQ(memory.Find(address + 10), nullptr);
+}
+
+uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(GlobalMemory, LargeOnesTakeWhatIsTouched) {
+  constexpr uint64_t kSize = (uint64_t{4} << 30) + 5000;
+  GlobalMemory memory(uint64_t{8} << 30);
+  const uint64_t before = ResidentBytes();
+  auto* bytes = static_cast<uint8_t*>(memory.Allocate(kSize));
+  ASSERT_NE(bytes, nullptr);
+  std::vector<uint64_t> places = {0, kSize / 8 * 8 - 8, (uint64_t{32} << 20) - 8, uint64_t{32} << 20};
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 100; ++i) places.push_back(random() % (kSize / 8) * 8);
+  for (const uint64_t at : places) {
+    double value;
+    std::memcpy(&value, bytes + at, sizeof(value));
+    ASSERT_TRUE(std::isnan(value)) << at;
+  }
+  // What is written is there, and nowhere else.
+  bytes[100] = 1;
+  EXPECT_EQ(bytes[100], 1);
+  EXPECT_NE(bytes[100 + (uint64_t{32} << 20)], 1);
+  EXPECT_LT(ResidentBytes(), before + (uint64_t{64} << 20));
+  EXPECT_TRUE(memory.Free(bytes));
 }
 
 }  // namespace

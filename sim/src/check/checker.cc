@@ -35,6 +35,13 @@ struct Checker::State {
     return *shadow;
   }
 
+  // Of the core of `now`.
+  LocalShadow& LocalOfNow(Space space) {
+    LocalShadow*& shadow = now_local[static_cast<size_t>(space == Space::kL1)];
+    if (shadow == nullptr) shadow = &Local(now.core, space);
+    return *shadow;
+  }
+
   const bool enabled;
   const bool auto_sync;
   const uint64_t ub_bytes, l1_bytes;
@@ -72,14 +79,20 @@ void Checker::Access(Space space, uint64_t address, uint64_t size, AccessKind ki
   if (space == Space::kGM) {
     s.gm.Access(s.now, address, size, kind);
   } else {
-    LocalShadow*& shadow = s.now_local[static_cast<size_t>(space == Space::kL1)];
-    if (shadow == nullptr) shadow = &s.Local(s.now.core, space);
-    shadow->Access(s.now, address, size, kind);
+    s.LocalOfNow(space).Access(s.now, address, size, kind);
   }
 }
 
 uint8_t Checker::Inserted() const { return state_->enabled ? state_->now.inserted : uint8_t{0}; }
 bool Checker::auto_sync() const { return state_->enabled && state_->auto_sync; }
+uint64_t Checker::ReadElements(Space space, const Elements& elements) {
+  State& s = *state_;
+  return s.enabled ? s.LocalOfNow(space).ReadElements(s.now, elements) : 0;
+}
+
+void Checker::Expect(const uint64_t* addresses, uint32_t count) {
+  if (state_->enabled) state_->gm.Expect(state_->now, addresses, count);
+}
 
 void Checker::SetFlag(int core, const Instruction& set) {
   State& s = *state_;

@@ -16,6 +16,16 @@ namespace ascsim {
 enum class AccessKind : uint8_t { kRead, kWrite, kAtomicAdd, kAtomicMax, kAtomicMin };
 constexpr bool IsUpdate(AccessKind kind) { return kind >= AccessKind::kAtomicAdd; }
 
+// Elements that an instruction of queue V reads here and there.
+struct Elements {
+  uint64_t base = 0;  // of element k: base + offsets[k], nothing across the end of a block
+  const uint32_t* offsets = nullptr;
+  uint32_t count = 0;                   // at most 64
+  uint32_t size = 0;                    // bytes, a multiple of 2
+  uint64_t all = 0;                     // that the instruction reads, about
+  uint64_t own_begin = 0, own_end = 0;  // it writes nothing outside
+};
+
 struct Party {  // one side of a breach
   Op op = Op::kNone;
   Pipe pipe = Pipe::kS;
@@ -53,6 +63,10 @@ class Checker {
   uint8_t Inserted() const;
   // Whether such an order may come between the scalar unit and what other queues do.
   bool auto_sync() const;
+  // See LocalShadow::ReadElements.
+  uint64_t ReadElements(Space space, const Elements& elements);
+  // GM addresses that are going to be accessed, so that the cache misses come together.
+  void Expect(const uint64_t* addresses, uint32_t count);
 
   void SetFlag(int core, const Instruction& set);    // executed by pipe set.pipe
   void WaitFlag(int core, const Instruction& wait);  // executed by pipe wait.pipe, after its SetFlag

@@ -102,6 +102,29 @@ GlobalShadow::Page& GlobalShadow::PageOf(uint64_t address) {
   return *last_page_;
 }
 
+const GlobalShadow::Line* GlobalShadow::FindLine(uint64_t address) const {
+  const uint64_t number = address / kPageBytes + 1;
+  size_t i = Hash(number) & (table_.size() - 1);
+  while (table_[i].page != nullptr && table_[i].number != number) i = (i + 1) & (table_.size() - 1);
+  const Page* page = table_[i].page.get();
+  return page == nullptr ? nullptr : &page->lines[address % kPageBytes / kLineBytes];
+}
+
+void GlobalShadow::Expect(const Current& now, const uint64_t* addresses, uint32_t count) const {
+  constexpr uint32_t kMost = 8;
+  const Line* lines[kMost];
+  count = std::min(count, kMost);
+  for (uint32_t i = 0; i < count; ++i) {
+    lines[i] = FindLine(addresses[i]);
+    __builtin_prefetch(lines[i]);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    if (lines[i] == nullptr || lines[i]->table == nullptr) continue;
+    const uint32_t slot = HashActor(static_cast<uint32_t>(now.stamp)) & (lines[i]->capacity() - 1);
+    __builtin_prefetch(lines[i]->table->slots() + slot);
+  }
+}
+
 void GlobalShadow::AddWrite(Line& line, const Piece& piece) {
   Writes* old = line.writes;
   if (old == nullptr || old->count == old->capacity) {

@@ -24,6 +24,9 @@ class GlobalShadow {
   GlobalShadow& operator=(const GlobalShadow&) = delete;
 
   void Access(const Current& now, uint64_t address, uint64_t size, AccessKind kind);
+  // Fetches what Access will need for the addresses: each access waits for three cache misses, those of several can be
+  // waited for together.
+  void Expect(const Current& now, const uint64_t* addresses, uint32_t count) const;
   uint64_t memory_bytes() const;
 
  private:
@@ -70,6 +73,7 @@ class GlobalShadow {
   };
 
   Page& PageOf(uint64_t address);
+  const Line* FindLine(uint64_t address) const;
   void Grow();
   void AccessLine(const Current& now, Line& line, const Span& span);
   void MeetWrites(const Current& now, Line& line, const Span& span, Piece* mine);

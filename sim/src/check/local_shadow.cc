@@ -59,28 +59,70 @@ LocalShadow::LocalShadow(Space space, uint64_t bytes, Findings& findings)
     : space_(space),
       findings_(findings),
       wants_written_(findings.Wants(Rule::kUninitialisedRead)),
-      blocks_((bytes + kBlockBytes - 1) / kBlockBytes) {}
+      groups_((bytes + kGroupBlocks * kBlockBytes - 1) / (kGroupBlocks * kBlockBytes)),
+      blocks_(groups_.size() * kGroupBlocks),
+      live_(blocks_.size()) {}
 
 LocalShadow::~LocalShadow() {
   for (Block& block : blocks_) delete[] block.pieces;
 }
 
 uint64_t LocalShadow::memory_bytes() const {
-  uint64_t bytes = blocks_.size() * sizeof(Block) + lanes_.size() * sizeof(Lanes) + readers_.size() * sizeof(Reader);
+  uint64_t bytes = groups_.size() * sizeof(Group) + blocks_.size() * (sizeof(Block) + sizeof(uint16_t)) +
+                   lanes_.size() * sizeof(Lanes) + readers_.size() * sizeof(Reader);
   for (const Block& block : blocks_) bytes += block.capacity * sizeof(Piece);
   return bytes;
 }
 
 void LocalShadow::Clear() {
-  for (Block& block : blocks_) {
-    block.write = 0;
-    std::fill(std::begin(block.read), std::end(block.read), Stamp{0});
-    block.count = 0;
-    block.live_lanes = 0;
-    block.written = block.freed = 0;
-  }
+  std::fill(groups_.begin(), groups_.end(), Group());
+  std::fill(live_.begin(), live_.end(), uint16_t{0});
   freed_.clear();
   readers_.clear();
+}
+
+// The blocks get what the group says.
+void LocalShadow::Split(uint64_t index) {
+  Group& group = groups_[index];
+  if (group.split) return;
+  group.split = true;
+  CloseWindow(index);
+  for (uint64_t b = index * kGroupBlocks; b < (index + 1) * kGroupBlocks; ++b) {
+    Block& block = blocks_[b];
+    block.write = group.write;
+    std::copy(std::begin(group.read), std::end(group.read), std::begin(block.read));
+    block.count = 0;
+    block.written = group.written ? kAll : 0;
+    block.freed = group.freed ? kAll : 0;
+  }
+}
+
+// After a write to all blocks of a group: mostly nothing is left of what was before.
+void LocalShadow::TryJoin(uint64_t index) {
+  const Block* blocks = &blocks_[index * kGroupBlocks];
+  for (uint64_t b = 0; b < kGroupBlocks; ++b) {
+    const Block& block = blocks[b];
+    if (block.write != blocks[0].write || (block.read[0] | block.read[1] | block.read[2]) != 0 || block.count != 0 ||
+        block.freed != 0) {
+      return;
+    }
+  }
+  Group& group = groups_[index];
+  group.write = blocks[0].write;
+  group.read[0] = group.read[1] = group.read[2] = 0;
+  group.split = group.freed = false;
+  group.written = true;
+}
+
+bool LocalShadow::HasLanes(uint64_t group) const {
+  uint64_t live;
+  static_assert(sizeof(live) == kGroupBlocks * sizeof(live_[0]));
+  std::memcpy(&live, &live_[group * kGroupBlocks], sizeof(live));
+  return live != 0;
+}
+
+void LocalShadow::ForgetLanes(uint64_t group) {
+  std::memset(&live_[group * kGroupBlocks], 0, kGroupBlocks * sizeof(live_[0]));
 }
 
 void LocalShadow::Push(Block& block, Stamp stamp, uint32_t mask) {
@@ -121,20 +163,30 @@ void LocalShadow::UsedFreed(const Current& now, uint64_t block, uint32_t mask, A
   }
 }
 
-void LocalShadow::Replace(const Current& now, Stamp stamp, uint64_t block, uint32_t mask) {
+void LocalShadow::Replace(const Current& now, Stamp stamp, uint64_t block, uint32_t mask, uint64_t blocks) {
   if (replaced_by_ != now.stamp) replaced_.clear();
   replaced_by_ = now.stamp;
-  replaced_.push_back({block, mask, stamp});
+  if (!replaced_.empty()) {
+    Replaced& last = replaced_.back();
+    if (last.stamp == stamp && last.mask == mask && mask == kAll && last.end == block) {
+      last.end += blocks;
+      return;
+    }
+  }
+  replaced_.push_back({block, block + blocks, mask, stamp});
 }
 
 // Before a write to bytes [begin, end).
 void LocalShadow::CheckReplaced(const Current& now, uint64_t begin, uint64_t end) {
   if (replaced_by_ != now.stamp || replaced_.empty()) return;
   for (const Replaced& old : replaced_) {
-    const uint64_t at = old.block * kBlockBytes;
-    if (at + kBlockBytes <= begin || at >= end) continue;
-    const uint64_t from = std::max(begin, at) - at, to = std::min(end - at, uint64_t{kBlockBytes});
-    Race(now, AccessKind::kWrite, old.stamp, old.block, old.mask & Bytes(from, to));
+    const uint64_t first = std::max(old.begin, begin / kBlockBytes);
+    const uint64_t last = std::min(old.end, (end + kBlockBytes - 1) / kBlockBytes);
+    for (uint64_t block = first; block < last; ++block) {
+      const uint64_t at = block * kBlockBytes;
+      const uint64_t from = std::max(begin, at) - at, to = std::min(end - at, uint64_t{kBlockBytes});
+      Race(now, AccessKind::kWrite, old.stamp, block, old.mask & Bytes(from, to));
+    }
   }
 }
 
@@ -147,8 +199,8 @@ Stamp LocalShadow::LaneStamp(uint64_t block, uint32_t lane) const {
 
 void LocalShadow::LanesToPieces(uint64_t index) {
   Block& block = blocks_[index];
-  const uint32_t rest = ~BytesOf(block.live_lanes);
-  for (uint32_t live = std::exchange(block.live_lanes, uint16_t{0}); live != 0; live &= live - 1) {
+  const uint32_t rest = ~BytesOf(live_[index]);
+  for (uint32_t live = std::exchange(live_[index], uint16_t{0}); live != 0; live &= live - 1) {
     const auto lane = static_cast<uint32_t>(std::countr_zero(live));
     Push(block, LaneStamp(index, lane), Bytes(lane * 2, lane * 2 + 2));
   }
@@ -156,48 +208,56 @@ void LocalShadow::LanesToPieces(uint64_t index) {
   if (whole != 0 && rest != 0) Push(block, whole, rest);
 }
 
+// The instruction at hand is going to be in lanes.
+void LocalShadow::StartLanes(const Current& now) {
+  if (lanes_.empty()) lanes_.resize(blocks_.size());
+  const auto tag = static_cast<uint32_t>(now.As(AccessKind::kRead));
+  if (readers_.empty() || readers_.back().tag != tag) readers_.push_back({now.sequence, tag});
+}
+
 // A read by V of whole pairs of bytes of a block that has nothing in pieces.
 void LocalShadow::ReadLanes(const Current& now, uint64_t index, uint32_t first, uint32_t count) {
+  Split(index / kGroupBlocks);
   Block& block = blocks_[index];
   const Stamp mine = now.As(AccessKind::kRead);
   const uint32_t mask = Bytes(first * 2, (first + count) * 2);
   if ((block.freed & mask) != 0) UsedFreed(now, index, block.freed & mask, AccessKind::kRead);
   if (wants_written_ && (mask & ~block.written) != 0) ReportUninitialised(now, index, mask & ~block.written);
   if (!now.Ordered(block.write)) Race(now, AccessKind::kRead, block.write, index, mask);
-  if (lanes_.empty()) lanes_.resize(blocks_.size());
-  Lanes& lanes = lanes_[index];
   const Stamp whole = block.read[kVectorSlot];
   if (whole == mine) return;
-  if (!now.Ordered(whole)) Replace(now, whole, index, mask & ~BytesOf(block.live_lanes));
-  const auto tag = static_cast<uint32_t>(mine);
-  if (readers_.empty() || readers_.back().tag != tag) readers_.push_back({now.sequence, tag});
+  StartLanes(now);
+  Lanes& lanes = lanes_[index];
+  const uint32_t live = live_[index];
+  if (!now.Ordered(whole)) Replace(now, whole, index, mask & ~BytesOf(live));
   const uint32_t settled = now.ordered[static_cast<size_t>(Pipe::kV)];
   for (uint32_t lane = first; lane < first + count; ++lane) {
-    if (lanes[lane] > settled && lanes[lane] != now.sequence && (block.live_lanes >> lane & 1) != 0) {
+    if (lanes[lane] > settled && lanes[lane] != now.sequence && (live >> lane & 1) != 0) {
       Replace(now, LaneStamp(index, lane), index, Bytes(lane * 2, lane * 2 + 2));
     }
     lanes[lane] = now.sequence;
   }
-  block.live_lanes = static_cast<uint16_t>(block.live_lanes | ((1u << count) - 1) << first);
-  if (block.live_lanes == 0xFFFF) block.read[kVectorSlot] = 0;
+  groups_[index / kGroupBlocks].latest_lane = now.sequence;
+  live_[index] = static_cast<uint16_t>(live | ((1u << count) - 1) << first);
+  if (live_[index] == 0xFFFF) block.read[kVectorSlot] = 0;
 }
 
 // What a write does to the lanes.
 void LocalShadow::WriteLanes(const Current& now, uint64_t index, uint32_t mask) {
-  Block& block = blocks_[index];
-  for (uint32_t live = block.live_lanes; live != 0; live &= live - 1) {
+  for (uint32_t live = live_[index]; live != 0; live &= live - 1) {
     const auto lane = static_cast<uint32_t>(std::countr_zero(live));
     const uint32_t bytes = Bytes(lane * 2, lane * 2 + 2);
     const Stamp stamp = LaneStamp(index, lane);
     if ((bytes & mask) == 0) continue;
     if (!now.Ordered(stamp)) Race(now, AccessKind::kWrite, stamp, index, bytes & mask);
     if (!now.Surpasses(stamp)) continue;
-    block.live_lanes = static_cast<uint16_t>(block.live_lanes & ~(1u << lane));
-    if ((bytes & ~mask) != 0) Push(block, stamp, bytes & ~mask);
+    live_[index] = static_cast<uint16_t>(live_[index] & ~(1u << lane));
+    if ((bytes & ~mask) != 0) Push(blocks_[index], stamp, bytes & ~mask);
   }
 }
 
 void LocalShadow::ReadBlock(const Current& now, uint64_t index, uint32_t mask) {
+  Split(index / kGroupBlocks);
   Block& block = blocks_[index];
   const Stamp mine = now.As(AccessKind::kRead);
   const size_t slot = SlotOf(now.pipe);
@@ -205,7 +265,7 @@ void LocalShadow::ReadBlock(const Current& now, uint64_t index, uint32_t mask) {
   if (wants_written_ && (mask & ~block.written) != 0) ReportUninitialised(now, index, mask & ~block.written);
   if (!now.Ordered(block.write)) Race(now, AccessKind::kRead, block.write, index, mask);
 
-  if (slot == kVectorSlot && block.live_lanes != 0) LanesToPieces(index);
+  if (slot == kVectorSlot && live_[index] != 0) LanesToPieces(index);
   bool kept = false;
   if (slot < kSlots && block.read[slot] != 0) {
     if (block.read[slot] == mine) {
@@ -248,6 +308,7 @@ void LocalShadow::ReadBlock(const Current& now, uint64_t index, uint32_t mask) {
 }
 
 void LocalShadow::WriteBlock(const Current& now, uint64_t index, uint32_t mask) {
+  Split(index / kGroupBlocks);
   Block& block = blocks_[index];
   const Stamp mine = now.As(AccessKind::kWrite);
   if ((block.freed & mask) != 0) UsedFreed(now, index, block.freed & mask, AccessKind::kWrite);
@@ -263,9 +324,9 @@ void LocalShadow::WriteBlock(const Current& now, uint64_t index, uint32_t mask) 
   };
   demote(block.write, kAll);
   for (size_t slot = 0; slot < kSlots; ++slot) {
-    demote(block.read[slot], slot == kVectorSlot ? ~BytesOf(block.live_lanes) : kAll);
+    demote(block.read[slot], slot == kVectorSlot ? ~BytesOf(live_[index]) : kAll);
   }
-  if (block.live_lanes != 0) WriteLanes(now, index, mask);
+  if (live_[index] != 0) WriteLanes(now, index, mask);
 
   uint32_t joined = mask;
   for (uint32_t i = 0; i < block.count;) {
@@ -292,50 +353,168 @@ void LocalShadow::WriteBlock(const Current& now, uint64_t index, uint32_t mask) 
   }
 }
 
+// Whether the group's own record tells all that there is to say.
+bool LocalShadow::ReadGroup(const Current& now, uint64_t index, Stamp* good) {
+  Group& group = groups_[index];
+  const size_t slot = SlotOf(now.pipe);
+  if (group.split || group.freed || slot >= kSlots || (wants_written_ && !group.written)) return false;
+  if (group.write != *good && !now.Ordered(group.write)) return false;
+  if (slot == kVectorSlot && HasLanes(index)) {
+    if (group.latest_lane > now.ordered[static_cast<size_t>(Pipe::kV)]) return false;
+    ForgetLanes(index);
+  }
+  if (!now.Ordered(group.read[slot])) Replace(now, group.read[slot], index * kGroupBlocks, kAll, kGroupBlocks);
+  *good = group.write;
+  group.read[slot] = now.As(AccessKind::kRead);
+  return true;
+}
+
 void LocalShadow::ReadBlocks(const Current& now, uint64_t begin, uint64_t end) {
   const size_t slot = SlotOf(now.pipe);
-  if (slot >= kSlots) {
-    for (uint64_t b = begin; b < end; ++b) ReadBlock(now, b, kAll);
-    return;
-  }
   const Stamp mine = now.As(AccessKind::kRead);
   const uint32_t unwanted = wants_written_ ? 0 : kAll;
   Stamp good = 0;  // neighbours are mostly written by one instruction
-  for (uint64_t b = begin; b < end; ++b) {
-    Block& block = blocks_[b];
-    if (block.count == 0 && block.live_lanes == 0 && block.freed == 0 && (block.written | unwanted) == kAll &&
-        (block.write == good || now.Ordered(block.write))) {
-      if (!now.Ordered(block.read[slot])) Replace(now, block.read[slot], b, kAll);
-      good = block.write;
-      block.read[slot] = mine;
-    } else {
-      ReadBlock(now, b, kAll);
+  for (uint64_t b = begin; b < end;) {
+    const uint64_t next = std::min((b / kGroupBlocks + 1) * kGroupBlocks, end);
+    if (next - b == kGroupBlocks && ReadGroup(now, b / kGroupBlocks, &good)) {
+      b = next;
+      continue;
+    }
+    Split(b / kGroupBlocks);
+    for (; b < next; ++b) {
+      Block& block = blocks_[b];
+      if (slot < kSlots && block.count == 0 && live_[b] == 0 && block.freed == 0 &&
+          (block.written | unwanted) == kAll && (block.write == good || now.Ordered(block.write))) {
+        if (!now.Ordered(block.read[slot])) Replace(now, block.read[slot], b, kAll);
+        good = block.write;
+        block.read[slot] = mine;
+      } else {
+        ReadBlock(now, b, kAll);
+      }
     }
   }
 }
 
+bool LocalShadow::WriteGroup(const Current& now, uint64_t index) {
+  Group& group = groups_[index];
+  if (group.split || group.freed || !now.Quick(group.write) || !now.Quick(group.read[0]) || !now.Quick(group.read[1]) ||
+      !now.Quick(group.read[2])) {
+    return false;
+  }
+  if (HasLanes(index)) {
+    if (group.latest_lane > now.quick[static_cast<size_t>(Pipe::kV)]) return false;
+    ForgetLanes(index);
+  }
+  CloseWindow(index);
+  group.write = now.As(AccessKind::kWrite);
+  group.read[0] = group.read[1] = group.read[2] = 0;
+  group.written = true;
+  return true;
+}
+
 void LocalShadow::WriteBlocks(const Current& now, uint64_t begin, uint64_t end) {
   const Stamp mine = now.As(AccessKind::kWrite);
-  for (uint64_t b = begin; b < end; ++b) {
-    Block& block = blocks_[b];
-    if (block.count == 0 && block.live_lanes == 0 && block.freed == 0 && now.Quick(block.write) &&
-        now.Quick(block.read[0]) && now.Quick(block.read[1]) && now.Quick(block.read[2])) {
-      block.write = mine;
-      block.read[0] = block.read[1] = block.read[2] = 0;
-      block.written = kAll;
-    } else {
-      WriteBlock(now, b, kAll);
+  for (uint64_t b = begin; b < end;) {
+    const uint64_t group = b / kGroupBlocks, next = std::min((group + 1) * kGroupBlocks, end);
+    const bool all = next - b == kGroupBlocks;
+    if (all && WriteGroup(now, group)) {
+      b = next;
+      continue;
     }
+    Split(group);
+    for (; b < next; ++b) {
+      Block& block = blocks_[b];
+      if (block.count == 0 && live_[b] == 0 && block.freed == 0 && now.Quick(block.write) && now.Quick(block.read[0]) &&
+          now.Quick(block.read[1]) && now.Quick(block.read[2])) {
+        block.write = mine;
+        block.read[0] = block.read[1] = block.read[2] = 0;
+        block.written = kAll;
+      } else {
+        WriteBlock(now, b, kAll);
+      }
+    }
+    if (all) TryJoin(group);
   }
 }
 
 // Bytes [from, to) of a block.
 void LocalShadow::AccessPart(const Current& now, uint64_t block, uint64_t from, uint64_t to, bool read) {
   if (!read) return WriteBlock(now, block, Bytes(from, to));
+  Split(block / kGroupBlocks);
   if (now.pipe == Pipe::kV && ((from | to) & 1) == 0 && blocks_[block].count == 0) {
     ReadLanes(now, block, static_cast<uint32_t>(from / 2), static_cast<uint32_t>((to - from) / 2));
   } else {
     ReadBlock(now, block, Bytes(from, to));
+  }
+}
+
+// Nothing to report of a read by V.
+bool LocalShadow::IsQuiet(const Current& now, const Group& group, Stamp* good) const {
+  if (group.split || group.freed || (!group.written && wants_written_)) return false;
+  if (group.write != *good && !now.Ordered(group.write)) return false;
+  *good = group.write;
+  return true;
+}
+
+// Looks at no more groups than that it is cheaper than to look at those of the elements.
+void LocalShadow::OpenWindow(const Current& now, const Elements& elements) {
+  window_of_ = now.stamp;
+  const uint64_t group_bytes = kGroupBlocks * kBlockBytes;
+  window_begin_ = elements.base / group_bytes;
+  const uint64_t limit = std::min<uint64_t>(groups_.size(), window_begin_ + elements.all / 2);
+  Stamp good = 0;  // neighbours are mostly written by one instruction
+  for (window_end_ = window_begin_; window_end_ < limit; ++window_end_) {
+    Group& group = groups_[window_end_];
+    const uint64_t at = window_end_ * group_bytes;
+    if (at < elements.own_end && at + group_bytes > elements.own_begin) break;
+    if (!IsQuiet(now, group, &good)) break;
+    group.latest_lane = now.sequence;
+  }
+}
+
+// A read that takes the place of an unordered one matters to what this instruction writes, so not outside of its own.
+template <uint32_t kSize>
+uint64_t LocalShadow::ReadElementsOf(const Current& now, const Elements& elements) {
+  constexpr uint32_t kBits = (1u << (kSize / 2)) - 1;
+  const uint64_t begin = window_begin_ * kGroupBlocks, end = window_end_ * kGroupBlocks;
+  Stamp good = 0;
+  uint64_t left = 0;
+  // 48 cores have lanes of 6 MB, so that each element may be a cache miss.
+  for (uint32_t k = 0; k < elements.count; ++k) {
+    __builtin_prefetch(&lanes_[(elements.base + elements.offsets[k]) / kBlockBytes], 1);
+  }
+  for (uint32_t k = 0; k < elements.count; ++k) {
+    const uint64_t address = elements.base + elements.offsets[k];
+    const uint64_t index = address / kBlockBytes, lane = address % kBlockBytes / 2;
+    if (index < begin || index >= end) {
+      Group& group = groups_[index / kGroupBlocks];
+      const uint64_t at = index * kBlockBytes;
+      if (!IsQuiet(now, group, &good) || (at < elements.own_end && at + kBlockBytes > elements.own_begin)) {
+        left |= uint64_t{1} << k;
+        continue;
+      }
+      group.latest_lane = now.sequence;
+    }
+    live_[index] = static_cast<uint16_t>(live_[index] | kBits << lane);
+    uint32_t* kept = &lanes_[index][lane];
+    for (uint32_t n = 0; n < kSize / 2; ++n) kept[n] = now.sequence;
+  }
+  return left;
+}
+
+uint64_t LocalShadow::ReadElements(const Current& now, const Elements& elements) {
+  if (now.pipe != Pipe::kV) return ~uint64_t{0};
+  StartLanes(now);
+  if (window_of_ != now.stamp) OpenWindow(now, elements);
+  switch (elements.size) {
+    case 2:
+      return ReadElementsOf<2>(now, elements);
+    case 4:
+      return ReadElementsOf<4>(now, elements);
+    case kBlockBytes:
+      return ReadElementsOf<kBlockBytes>(now, elements);
+    default:
+      return ~uint64_t{0};
   }
 }
 
@@ -367,6 +546,15 @@ void LocalShadow::MarkFreed(uint64_t address, uint64_t size, bool freed, Loc loc
   freed_ = std::move(rest);
   if (freed) freed_.push_back({address, end, loc, issued});
   for (uint64_t b = address / kBlockBytes; b * kBlockBytes < end; ++b) {
+    Group& group = groups_[b / kGroupBlocks];
+    if (!group.split && group.freed == freed) continue;
+    if (!group.split && b * kBlockBytes >= address && (b + kGroupBlocks) * kBlockBytes <= end &&
+        b % kGroupBlocks == 0) {
+      group.freed = freed;
+      b += kGroupBlocks - 1;
+      continue;
+    }
+    Split(b / kGroupBlocks);
     const uint64_t from = std::max(address, b * kBlockBytes) - b * kBlockBytes;
     const uint64_t to = std::min(end - b * kBlockBytes, uint64_t{kBlockBytes});
     const uint32_t mask = Bytes(from, to);

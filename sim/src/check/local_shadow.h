@@ -21,6 +21,9 @@ class LocalShadow {
   LocalShadow& operator=(const LocalShadow&) = delete;
 
   void Access(const Current& now, uint64_t address, uint64_t size, AccessKind kind);
+  // Gives the bits of those that are to be told by Access: where there may be something to report, or bytes are the
+  // instruction's own.
+  uint64_t ReadElements(const Current& now, const Elements& elements);
   // Instructions issued up to `issued` may still use the bytes.
   void MarkFreed(uint64_t address, uint64_t size, bool freed, Loc loc, const Known& issued);
   // Nothing has been written, nobody has touched anything.
@@ -42,14 +45,23 @@ class LocalShadow {
     Stamp read[kSlots] = {};
     Piece* pieces = nullptr;
     uint16_t count = 0, capacity = 0;
-    uint16_t live_lanes = 0;          // a bit for each pair of bytes; they go before read[kVectorSlot]
     uint32_t written = 0, freed = 0;  // a bit a byte
+  };
+  // Blocks with the same history, but for the lanes, have it here: most instructions touch all of a group. Once they
+  // differ each has its own, until one instruction writes all of them.
+  static constexpr uint64_t kGroupBlocks = 4;
+  struct Group {
+    Stamp write = 0;
+    Stamp read[kSlots] = {};
+    uint32_t latest_lane = 0;  // no live lane has a greater sequence
+    bool split = false;        // see the blocks
+    bool written = false, freed = false;
   };
   // A read by the queue that a later read of the same queue, unordered with it, has taken the place of. What writes the
   // bytes after that races with the later one, too, unless it is the later one's own instruction: an update in place.
   struct Replaced {
-    uint64_t block = 0;
-    uint32_t mask = 0;
+    uint64_t begin = 0, end = 0;  // blocks
+    uint32_t mask = 0;            // of each
     Stamp stamp = 0;
   };
   // Latest read by V of each pair of bytes of a block, by sequence: one cache line, apart from the block because only
@@ -65,17 +77,31 @@ class LocalShadow {
     Known issued{};
   };
 
+  void Split(uint64_t group);
+  void TryJoin(uint64_t group);
+  bool HasLanes(uint64_t group) const;
+  void ForgetLanes(uint64_t group);
   void AccessPart(const Current& now, uint64_t block, uint64_t from, uint64_t to, bool read);
   void ReadLanes(const Current& now, uint64_t block, uint32_t first, uint32_t count);
+  void StartLanes(const Current& now);
+  bool IsQuiet(const Current& now, const Group& group, Stamp* good) const;
+  void OpenWindow(const Current& now, const Elements& elements);
+  void CloseWindow(uint64_t group) {
+    if (group >= window_begin_ && group < window_end_) window_end_ = 0;
+  }
+  template <uint32_t kSize>
+  uint64_t ReadElementsOf(const Current& now, const Elements& elements);
   void WriteLanes(const Current& now, uint64_t block, uint32_t mask);
   void ReadBlock(const Current& now, uint64_t block, uint32_t mask);
   void WriteBlock(const Current& now, uint64_t block, uint32_t mask);
+  bool ReadGroup(const Current& now, uint64_t group, Stamp* good);
+  bool WriteGroup(const Current& now, uint64_t group);
   void ReadBlocks(const Current& now, uint64_t begin, uint64_t end);
   void WriteBlocks(const Current& now, uint64_t begin, uint64_t end);
   void UsedFreed(const Current& now, uint64_t block, uint32_t mask, AccessKind kind);
   void ReportUninitialised(const Current& now, uint64_t block, uint32_t mask);
   void Race(const Current& now, AccessKind kind, Stamp other, uint64_t block, uint32_t mask);
-  void Replace(const Current& now, Stamp stamp, uint64_t block, uint32_t mask);
+  void Replace(const Current& now, Stamp stamp, uint64_t block, uint32_t mask, uint64_t blocks = 1);
   void CheckReplaced(const Current& now, uint64_t begin, uint64_t end);
   void LanesToPieces(uint64_t block);
   Stamp LaneStamp(uint64_t block, uint32_t lane) const;
@@ -85,12 +111,17 @@ class LocalShadow {
   const Space space_;
   Findings& findings_;
   const bool wants_written_;
+  std::vector<Group> groups_;
   std::vector<Block> blocks_;
+  std::vector<uint16_t> live_;   // by block, a bit for each pair of bytes; those reads go before read[kVectorSlot]
   std::vector<Lanes> lanes_;     // by block; empty until V reads less than a block
   std::vector<Reader> readers_;  // in order; the sequences from one to the next that are in lanes are of its line
   std::vector<Freed> freed_;
   std::vector<Replaced> replaced_;
   Stamp replaced_by_ = 0;  // the instruction whose reads did that
+  // Groups where reads of elements by this instruction have nothing to report and nothing to do but to leave lanes.
+  Stamp window_of_ = 0;
+  uint64_t window_begin_ = 0, window_end_ = 0;
 };
 
 }  // namespace ascsim

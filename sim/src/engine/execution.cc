@@ -124,6 +124,26 @@ uint8_t* Execution::OutOfBounds(const Operand& operand, uint64_t address, uint64
   return scratch.data();
 }
 
+uint64_t Execution::ReadElements(const Operand& operand, const Elements& elements) {
+  if (!checked_) return 0;
+  if (operand.end != 0) {
+    const uint32_t last = *std::max_element(elements.offsets, elements.offsets + elements.count);
+    if (elements.base + last + elements.size > operand.end) return ~uint64_t{0};
+  }
+  return Launch::Current()->checker().ReadElements(operand.space, elements);
+}
+
+void Execution::Expect(const uint64_t* addresses, uint32_t count, uint64_t bytes) {
+  constexpr uint64_t kCacheLine = 64;
+  // A fetch of an address that does not exist does nothing.
+  for (uint32_t i = 0; i < count; ++i) {
+    for (uint64_t at = 0; at < bytes; at += kCacheLine) {
+      __builtin_prefetch(reinterpret_cast<const void*>(addresses[i] + at));
+    }
+  }
+  if (checked_) Launch::Current()->checker().Expect(addresses, count);
+}
+
 void Execution::Flush() {
   // Sources first: what an instruction in place reads is not what it writes.
   for (const size_t slot : {size_t{1}, size_t{2}, size_t{3}, size_t{0}}) {
@@ -151,6 +171,11 @@ void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t
 }
 
 bool Execution::Wants(Rule rule) const { return Launch::Current()->checker().Wants(rule); }
+
+bool Execution::Holds(const Operand& operand, uint64_t address, uint64_t size) const {
+  const uint64_t bytes = core_.memory(operand.space).size();
+  return address <= bytes && size <= bytes - address && (operand.end == 0 || address + size <= operand.end);
+}
 
 uint64_t Execution::MemoryBytes(Space space) const { return core_.memory(space).size(); }
 

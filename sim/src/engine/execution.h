@@ -41,10 +41,20 @@ class Execution {
                                                         : AccessKind::kAtomicMin);
   }
 
+  // Reads of UB that the caller makes itself, all inside the memory: see LocalShadow::ReadElements. Those that it gives
+  // are still to be told by Read.
+  uint64_t ReadElements(const Operand& operand, const Elements& elements);
+  // GM addresses that are going to be accessed soon, `bytes` at each.
+  void Expect(const uint64_t* addresses, uint32_t count, uint64_t bytes);
+
   // A breach that only the execution can see (gather offsets, casts). `address` 0: no place.
   void Report(Rule rule, const std::string& what, Space space = Space::kUB, uint64_t address = 0, uint64_t size = 0);
   bool Wants(Rule rule) const;
   bool checked() const { return checked_; }
+
+  // Whether bytes of UB or L1 are in the memory and in the operand's tensor: then it does not matter to reports whether
+  // they are read, or written, at once or in parts.
+  bool Holds(const Operand& operand, uint64_t address, uint64_t size) const;
 
   // Of UB or L1. Read(operand, 0, 0) gives its first byte, for what is told of its accesses later (Gather).
   uint64_t MemoryBytes(Space space) const;

@@ -5,9 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <iterator>
+#include <vector>
 
 namespace ascsim {
 namespace {
@@ -32,6 +34,26 @@ void Unmap(const Allocation& allocation) {
   munmap(reinterpret_cast<void*>(allocation.address), MappedBytes(allocation.size));
 }
 
+// Pages of a file that holds nothing but the pattern: what is only read is shared, what is written becomes a page of
+// its own. So large allocations take memory of the host as they are touched. -1: the host has no such files.
+class PatternFile {
+ public:
+  // Of these many bytes, so that 64 GB take 2048 mappings of the 65530 that Linux gives.
+  static constexpr uint64_t kBytes = uint64_t{32} << 20;
+
+  static int Descriptor() {
+    static const PatternFile file;
+    return file.descriptor_;
+  }
+
+ private:
+  PatternFile();
+  ~PatternFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  int descriptor_ = -1;
+};
+
 void Poison(void* pages, uint64_t bytes) {
   // Doubling copies: memcpy is as fast as memory, and the pattern's phase stays.
   constexpr uint64_t kChunk = uint64_t{64} << 10;
@@ -44,6 +66,32 @@ void Poison(void* pages, uint64_t bytes) {
     std::memcpy(to + done, to, next);
     done += next;
   }
+}
+
+PatternFile::PatternFile() {
+  const int file = memfd_create("ascsim-unwritten", MFD_CLOEXEC);
+  if (file < 0) return;
+  std::vector<uint8_t> chunk(size_t{1} << 20);
+  Poison(chunk.data(), chunk.size());
+  for (uint64_t done = 0; done < kBytes; done += chunk.size()) {
+    if (write(file, chunk.data(), chunk.size()) == static_cast<ssize_t>(chunk.size())) continue;
+    close(file);
+    return;
+  }
+  descriptor_ = file;
+}
+
+// False when the pages have to be filled.
+bool MapPattern(uint8_t* pages, uint64_t bytes) {
+  if (bytes < PatternFile::kBytes || PatternFile::Descriptor() < 0) return false;
+  for (uint64_t at = 0; at < bytes; at += PatternFile::kBytes) {
+    const uint64_t size = std::min(bytes - at, PatternFile::kBytes);
+    if (mmap(pages + at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+             PatternFile::Descriptor(), 0) == MAP_FAILED) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -64,7 +112,7 @@ void* GlobalMemory::Allocate(uint64_t size) {
   const uint64_t usable = mapped - PageBytes();
   mprotect(static_cast<uint8_t*>(pages) + usable, PageBytes(), PROT_NONE);
   // What lies between the end of the allocation and that of its page is out of bounds, and poisoned all the same.
-  Poison(pages, usable);
+  if (!MapPattern(static_cast<uint8_t*>(pages), usable)) Poison(pages, usable);
   const auto address = reinterpret_cast<uint64_t>(pages);
   allocations_[address] = {address, size, next_number_++, false};
   used_ += size;

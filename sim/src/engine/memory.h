@@ -25,7 +25,8 @@ class GlobalMemory {
   GlobalMemory(const GlobalMemory&) = delete;
   GlobalMemory& operator=(const GlobalMemory&) = delete;
 
-  // 512-byte aligned, filled with a pattern that is no plausible data; null when the chip's memory is exhausted.
+  // 512-byte aligned, filled with a pattern that is no plausible data, for which large allocations take memory of the
+  // host only where they are touched; null when the chip's memory is exhausted.
   void* Allocate(uint64_t size);
   // False when `pointer` is not the start of a live allocation.
   bool Free(void* pointer);

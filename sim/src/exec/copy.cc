@@ -197,10 +197,25 @@ void CopyAtomic(Execution& e, const Layout& layout) {
   }
 }
 
+// Short bursts from and to places all over GM wait for memory, so let them wait together.
+void ExpectBursts(Execution& e, const Layout& layout) {
+  constexpr uint64_t kMostBursts = 8, kMostBytes = 1024;
+  const Instruction& i = e.instruction();
+  const bool reads = i.src0.space == Space::kGM;
+  if (layout.bytes > kMostBytes || reads == (i.dst.space == Space::kGM)) return;
+  std::array<uint64_t, kMostBursts> addresses;
+  const auto count = static_cast<uint32_t>(std::min(layout.count, kMostBursts));
+  for (uint32_t k = 0; k < count; ++k) {
+    addresses[k] = reads ? i.src0.address + k * layout.source_pitch : i.dst.address + k * layout.target_pitch;
+  }
+  e.Expect(addresses.data(), count, layout.bytes);
+}
+
 void Copy(Execution& e) {
   const Instruction& i = e.instruction();
   const Layout layout = LayoutOf(i);
   if (layout.count == 0 || layout.bytes == 0) return;
+  ExpectBursts(e, layout);
   if (layout.target_bytes != layout.bytes) return CopyPadded(e, layout);
   if (i.atomic != Atomic::kNone && i.dst.space == Space::kGM) return CopyAtomic(e, layout);
   uint64_t source = i.src0.address, target = i.dst.address;

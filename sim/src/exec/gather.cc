@@ -15,25 +15,29 @@ namespace {
 // What an element reads whose offset silicon does not serve as asked: no plausible data, and a NaN as bfloat16.
 constexpr uint32_t kPoison = 0xDEADBEEF;
 
-// The bytes that an instruction reads at scattered places, told to the checker as few ranges, in order: a gather over a
-// table meets the same blocks again and again.
+// The bytes that an instruction reads at scattered places and that are not just as quickly told one by one
+// (Execution::ReadElements): told to the checker as few ranges, in order.
 class Footprint {
  public:
-  explicit Footprint(uint64_t memory_bytes) {
-    const uint64_t blocks = memory_bytes / kBlockBytes;
-    if (bytes_.size() >= blocks) return;
-    bytes_.resize(blocks);
-    touched_.resize((blocks + 63) / 64);
+  explicit Footprint(uint64_t memory_bytes) : blocks_((memory_bytes / kBlockBytes + 63) / 64) {
+    if (all_touched.size() < blocks_) {
+      all_bytes.resize(blocks_ * 64);
+      all_touched.resize(blocks_);
+    }
+    bytes_ = all_bytes.data();
+    touched_ = all_touched.data();
   }
   // [address, address + size) in one block and in the memory.
   void Add(uint64_t address, uint32_t size) {
     const uint64_t block = address / kBlockBytes;
+    used_ = true;
     bytes_[block] |= static_cast<uint32_t>(FirstBits(size)) << (address % kBlockBytes);
     touched_[block / 64] |= uint64_t{1} << block % 64;
   }
   void Tell(Execution& execution, const Operand& operand) {
+    if (!std::exchange(used_, false)) return;
     Range range;
-    for (uint64_t word = 0; word < touched_.size(); ++word) {
+    for (uint64_t word = 0; word < blocks_; ++word) {
       for (uint64_t rest = std::exchange(touched_[word], 0); rest != 0; rest &= rest - 1) {
         const uint64_t block = word * 64 + static_cast<uint64_t>(__builtin_ctzll(rest));
         Extend(execution, operand, block * kBlockBytes, std::exchange(bytes_[block], 0), &range);
@@ -59,11 +63,15 @@ class Footprint {
   }
 
   // One OS thread runs all cores; both are zeros between instructions.
-  static std::vector<uint32_t> bytes_;    // a bit a byte, by block
-  static std::vector<uint64_t> touched_;  // a bit a block
+  static std::vector<uint32_t> all_bytes;    // a bit a byte, by block
+  static std::vector<uint64_t> all_touched;  // a bit a block
+  const uint64_t blocks_;                    // words of all_touched that the memory has
+  uint32_t* bytes_;
+  uint64_t* touched_;
+  bool used_ = false;
 };
-std::vector<uint32_t> Footprint::bytes_;
-std::vector<uint64_t> Footprint::touched_;
+std::vector<uint32_t> Footprint::all_bytes;
+std::vector<uint64_t> Footprint::all_touched;
 
 // The first element of an instruction that breaks a rule, and how many do.
 struct Finding {
@@ -96,6 +104,13 @@ struct Target {
   }
 };
 
+// All that lies between the first and the last byte that blocks of a repeat and repeats reach.
+Range WrittenBy(const Instruction& i, uint64_t repeats) {
+  if (i.dst.space != i.src0.space || repeats == 0) return {};
+  const uint64_t reach = (uint64_t{7} * i.dst.block_stride + 1) * kBlockBytes;
+  return {i.dst.address, i.dst.address + (repeats - 1) * i.dst.repeat_stride * kBlockBytes + reach};
+}
+
 // Offsets may lie where the results go only if each repeat's own results replace them (the general rule on overlaps).
 void CheckOffsetsOverlap(Execution& execution, const Target& target, uint64_t offsets, uint64_t offset_bytes) {
   const Instruction& i = execution.instruction();
@@ -117,6 +132,7 @@ class Gatherer {
         memory_bytes_(execution.MemoryBytes(i_.src0.space)),
         base_(i_.src0.address + i_.option[0]),
         target_(i_.dst, repeats_, kRepeatBytes, LastBytes()),
+        own_(WrittenBy(i_, repeats_)),
         checked_(execution.checked()),
         footprint_(memory_bytes_) {}
 
@@ -148,6 +164,7 @@ class Gatherer {
   void Load(uint64_t repeat, const Lanes& lanes, T* values) {
     uint32_t offsets[kLanes];
     ReadOffsets(repeat, lanes, offsets);
+    if (lanes.IsFirst(kLanes) && AllPlain(offsets)) return LoadPlain(offsets, values);
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
       if (!lanes.Has(lane)) continue;
       const uint64_t address = base_ + offsets[lane];
@@ -160,9 +177,39 @@ class Gatherer {
     }
   }
 
+  // Inside the memory, aligned, and apart from the results.
+  bool AllPlain(const uint32_t* offsets) const {
+    uint32_t odd = 0, least = ~uint32_t{0}, greatest = 0;
+    for (uint32_t lane = 0; lane < kLanes; ++lane) {
+      odd |= offsets[lane];
+      least = std::min(least, offsets[lane]);
+      greatest = std::max(greatest, offsets[lane]);
+    }
+    const Range all{base_ + least, base_ + greatest + sizeof(T)};
+    return (base_ | odd) % sizeof(T) == 0 && all.end <= memory_bytes_ && !all.Meets({target_.begin, target_.end});
+  }
+
+  void LoadPlain(const uint32_t* offsets, T* values) {
+    const uint8_t* from = memory_ + base_;
+    for (uint32_t lane = 0; lane < kLanes; ++lane) std::memcpy(&values[lane], from + offsets[lane], sizeof(T));
+    if (!checked_) return;
+    constexpr uint32_t kPart = 64;
+    for (uint32_t first = 0; first < kLanes; first += kPart) {
+      uint64_t left = execution_.ReadElements(
+          i_.src0, {base_, offsets + first, kPart, sizeof(T), repeats_ * kLanes, own_.begin, own_.end});
+      for (; left != 0; left &= left - 1) {
+        footprint_.Add(base_ + offsets[first + static_cast<uint32_t>(__builtin_ctzll(left))], sizeof(T));
+      }
+    }
+  }
+
   void ReadOffsets(uint64_t repeat, const Lanes& lanes, uint32_t* offsets) {
     const uint64_t from = i_.src1.address + repeat * kLanes * sizeof(uint32_t);
     const uint64_t block = kBlockBytes / sizeof(uint32_t);
+    if (lanes.IsFirst(kLanes) && execution_.Holds(i_.src1, from, sizeof(uint32_t) * kLanes)) {
+      std::memcpy(offsets, execution_.Read(i_.src1, from, sizeof(uint32_t) * kLanes), sizeof(uint32_t) * kLanes);
+      return;
+    }
     for (uint32_t first = 0; first < kLanes; first += block) {
       const uint32_t part = lanes.Part(first, block);
       if (part == 0) continue;
@@ -225,6 +272,7 @@ class Gatherer {
   const uint64_t memory_bytes_;
   const uint64_t base_;
   const Target target_;
+  const Range own_;
   const bool checked_;
   Footprint footprint_;
   Finding outside_, misaligned_, half_aligned_, across_, overlap_;
@@ -246,10 +294,14 @@ void Gatherb(Execution& execution) {
   if (repeats == 0) return;
   CheckOffsetsOverlap(execution, target, i.src1.address, repeats * kBlockBytes);
   Finding outside, misaligned, overlap;
+  Footprint footprint(memory_bytes);
+  const uint8_t* const memory = execution.Read(i.src0, 0, 0);
+  const Range own = WrittenBy(i, repeats);
   uint8_t blocks[kBlocksPerRepeat][kBlockBytes];
   for (uint64_t r = 0; r < repeats; ++r) {
     uint32_t offsets[kBlocksPerRepeat];
     std::memcpy(offsets, execution.Read(i.src1, i.src1.address + r * kBlockBytes, kBlockBytes), kBlockBytes);
+    uint32_t good[kBlocksPerRepeat], count = 0;
     for (uint32_t b = 0; b < kBlocksPerRepeat; ++b) {
       const uint64_t address = i.src0.address + offsets[b];
       if (address + kBlockBytes > memory_bytes || address % kBlockBytes != 0) {
@@ -258,13 +310,23 @@ void Gatherb(Execution& execution) {
         continue;
       }
       if (target.Has(address, kBlockBytes)) overlap.Add(r, b, offsets[b], address);
-      std::memcpy(blocks[b], execution.Read(i.src0, address, kBlockBytes), kBlockBytes);
+      std::memcpy(blocks[b], memory + address, kBlockBytes);
+      good[count++] = offsets[b];
+    }
+    uint64_t left = 0;
+    if (count > 0) {
+      left = execution.ReadElements(
+          i.src0, {i.src0.address, good, count, kBlockBytes, repeats * kBlocksPerRepeat, own.begin, own.end});
+    }
+    for (uint32_t b = 0; b < count; ++b) {
+      if ((left >> b & 1) != 0) footprint.Add(i.src0.address + good[b], kBlockBytes);
     }
     for (uint64_t b = 0; b < kBlocksPerRepeat; ++b) {
       const uint64_t to = i.dst.address + r * target.step + b * i.dst.block_stride * kBlockBytes;
       std::memcpy(execution.Write(i.dst, to, kBlockBytes), blocks[b], kBlockBytes);
     }
   }
+  if (execution.checked()) footprint.Tell(execution, i.src0);
   outside.Report(execution, Rule::kOutOfBounds, "reads beyond the " + std::to_string(memory_bytes) + " bytes of UB",
                  kBlockBytes);
   misaligned.Report(execution, Rule::kMisaligned, "expected a block at a multiple of 32 bytes", kBlockBytes);

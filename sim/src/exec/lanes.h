@@ -14,6 +14,8 @@ namespace ascsim {
 struct Lanes {
   uint64_t low = 0, high = 0;
 
+  // The first `count` and no others.
+  bool IsFirst(uint32_t count) const;
   bool any() const { return (low | high) != 0; }
   bool Has(uint32_t i) const { return ((i < 64 ? low >> i : high >> (i - 64)) & 1) != 0; }
   // `count` bits from bit `first` on, first a multiple of count, count at most 32.
@@ -27,6 +29,11 @@ inline uint64_t FirstBits(uint64_t count) { return count >= 64 ? ~uint64_t{0} : 
 
 // The first `count` of at most 128 elements.
 inline Lanes FirstLanes(uint64_t count) { return {FirstBits(count), count > 64 ? FirstBits(count - 64) : 0}; }
+
+inline bool Lanes::IsFirst(uint32_t count) const {
+  const Lanes first = FirstLanes(count);
+  return low == first.low && high == first.high;
+}
 
 inline uint32_t LanesPerRepeat(DType type) { return std::min<uint32_t>(kRepeatBytes / SizeOf(type), 128); }
 
@@ -50,6 +57,11 @@ inline Lanes ActiveLanes(const Instruction& i, uint64_t repeat, uint32_t lanes) 
 template <uint32_t kSize>
 void ReadLanes(Execution& execution, const Operand& operand, uint64_t address, const Lanes& lanes, uint8_t* to) {
   constexpr uint32_t kPerBlock = kBlockBytes / kSize;
+  if (kSize > 1 && lanes.IsFirst(kRepeatBytes / kSize) && operand.block_stride == 1 &&
+      execution.Holds(operand, address, kRepeatBytes)) {
+    std::memcpy(to, execution.Read(operand, address, kRepeatBytes), kRepeatBytes);
+    return;
+  }
   for (uint32_t b = 0; b < kBlocksPerRepeat; ++b) {
     const uint32_t part = lanes.Part(b * kPerBlock, kPerBlock);
     if (part == 0) continue;
@@ -66,6 +78,11 @@ template <uint32_t kSize>
 void WriteLanes(Execution& execution, const Operand& operand, uint64_t address, const Lanes& lanes,
                 const uint8_t* from) {
   constexpr uint32_t kPerBlock = kBlockBytes / kSize;
+  if (kSize > 1 && lanes.IsFirst(kRepeatBytes / kSize) && operand.block_stride == 1 &&
+      execution.Holds(operand, address, kRepeatBytes)) {
+    std::memcpy(execution.Write(operand, address, kRepeatBytes), from, kRepeatBytes);
+    return;
+  }
   for (uint32_t b = 0; b < kBlocksPerRepeat; ++b) {
     uint32_t part = lanes.Part(b * kPerBlock, kPerBlock);
     const uint64_t block = address + uint64_t{b} * operand.block_stride * kBlockBytes;
