@@ -1,4 +1,4 @@
-// The scalar unit's data cache: DataCacheCleanAndInvalid and DataCachePreload.
+// Caches of the scalar unit: DataCacheCleanAndInvalid, DataCachePreload, ICachePreLoad.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -56,5 +56,10 @@ inline void DataCachePreload(const GlobalTensor<uint64_t>& src, const T cacheOff
   i.src0.address += static_cast<uint64_t>(static_cast<int64_t>(cacheOffset));
   ascsim::Issue(i);
 }
+
+// `preFetchLen` times 2 KB of code ahead. Code is never missed in the simulator: there is nothing to load.
+inline void ICachePreLoad(const int64_t) {}
+// 0: idle, 1: busy (GetICachePreloadStatus.md).
+inline int64_t GetICachePreloadStatus() { return 0; }
 
 }  // namespace AscendC
