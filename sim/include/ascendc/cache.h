@@ -12,8 +12,9 @@
 
 namespace AscendC {
 
-// Writes back and drops the 64-byte line that `dst` starts in (from `dst` to the end of the line), or the whole cache.
-// Scalar accesses of the simulator go straight to GM, so that no data depends on it; it costs time.
+// Writes back and drops the 64-byte line that `dst` starts in, or the whole cache. Scalar accesses of the simulator go
+// straight to GM, so that no data depends on it; it costs time, and its absence is reported (cache-stale,
+// cache-not-cleaned, cache-line-shared).
 template <typename T, CacheLine entireType>
 inline void DataCacheCleanAndInvalid(const GlobalTensor<T>& dst, ascsim::Loc loc = ascsim::Loc::Here()) {
   ascsim::Instruction i;
@@ -42,7 +43,8 @@ inline void DataCacheCleanAndInvalid(const LocalTensor<T>&) {
                 "ascsim: DataCacheCleanAndInvalid of a LocalTensor is reserved on Atlas A2");
 }
 
-// Brings the line at `cacheOffset` bytes from `src` into the cache: a hint, without effect on data.
+// Brings the line at `cacheOffset` bytes from `src` into the cache: a hint, without effect on data; the line may be old
+// from then on.
 template <typename T>
 inline void DataCachePreload(const GlobalTensor<uint64_t>& src, const T cacheOffset,
                              ascsim::Loc loc = ascsim::Loc::Here()) {

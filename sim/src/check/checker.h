@@ -47,6 +47,11 @@ class Checker {
   void Begin(int core, const Instruction& instruction);
   void Access(Space space, uint64_t address, uint64_t size, AccessKind kind);
 
+  // The running instruction, of queue S: DataCacheCleanAndInvalid of the line of 64 bytes, or of all the cache; and a
+  // line that comes into the cache without being read (DataCachePreload).
+  void CleanCache(uint64_t address, bool whole);
+  void PreloadCache(uint64_t address);
+
   void SetFlag(int core, const Instruction& set);    // executed by pipe set.pipe
   void WaitFlag(int core, const Instruction& wait);  // executed by pipe wait.pipe, after its SetFlag
   void Barrier(int core, const Instruction& barrier);

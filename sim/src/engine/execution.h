@@ -43,6 +43,10 @@ class Execution {
   bool Wants(Rule rule) const;
   bool checked() const { return checked_; }
 
+  // Data cache of the scalar unit, see Checker.
+  void CleanCache(uint64_t address, bool whole);
+  void PreloadCache(uint64_t address);
+
   // Of UB or L1. Read(operand, 0, 0) gives its first byte, for what is told of its accesses later (Gather).
   uint64_t MemoryBytes(Space space) const;
 
