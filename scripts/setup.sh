@@ -10,8 +10,8 @@ APT=(g++ cmake ninja-build ccache libhwy-dev)
 REQUIREMENTS=(requirements.txt)
 DRIVER=(libtbb-dev libcli11-dev nlohmann-json3-dev)
 SIMULATOR=(libboost-context-dev libtomlplusplus-dev)
-CHECKERS=(libgtest-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
-CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64)
+CHECKERS=(libgtest-dev clang-14 clang-19 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
+CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64 libboost-context-dev:arm64 libtomlplusplus-dev:arm64)
 PEERS=no
 # Python.h, for torch.compile and for the peer that is compiled.
 HEADERS=no

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "ascendc/allocator.h"
 #include "ascendc/atomic.h"
 #include "ascendc/cache.h"
 #include "ascendc/data_copy.h"

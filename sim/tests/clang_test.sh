@@ -8,7 +8,7 @@ failed=0
 for standard in c++17 c++20; do
   # Warnings count: a user's project may well have -Werror.
   check=("$compiler" "-std=$standard" -fsyntax-only -Wall -Wextra -Werror -I "$source/include")
-  for kernel in "$source"/examples/*/*.cpp "$source"/validation/*.cpp; do
+  for kernel in "$source"/examples/*/*.cpp "$source"/validation/*.cpp "$source"/tests/surface_kernel.cpp; do
     # Host programs need headers that the build generates.
     grep -q kernel_operator.h "$kernel" || continue
     "${check[@]}" -Wno-unused-parameter "$kernel" || failed=1

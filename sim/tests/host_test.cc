@@ -87,6 +87,13 @@ TEST_F(Acl, Initialisation) {
   EXPECT_EQ(aclInit(""), ACL_SUCCESS);
 }
 
+TEST_F(Acl, ResetDeviceForceReleasesOnce) {
+  EXPECT_EQ(aclrtSetDevice(0), ACL_SUCCESS);
+  EXPECT_EQ(aclrtResetDeviceForce(0), ACL_SUCCESS);
+  Expect(aclrtResetDeviceForce(0), ACL_ERROR_RT_CONTEXT_NULL, "device 0 is not in use");
+  Expect(aclrtResetDevice(0), ACL_ERROR_RT_CONTEXT_NULL, "device 0 is not in use");
+}
+
 TEST_F(Acl, MessagesAreClearedAndNewestOnTop) {
   EXPECT_EQ(aclGetRecentErrMsg(), nullptr);
   aclrtFree(nullptr);
@@ -179,6 +186,9 @@ TEST_F(Acl, Copies) {
   Expect(aclrtMemcpy(device, 8, from.data(), 8, static_cast<aclrtMemcpyKind>(6)), ACL_ERROR_INVALID_PARAM, "kind");
   Expect(aclrtMemcpyAsync(to.data(), 8, from.data(), 8, ACL_MEMCPY_HOST_TO_HOST, stream_),
          ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "HOST_TO_HOST");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(aclrtMemcpyAsync(device + 8, 8, device, 8, ACL_MEMCPY_DEVICE_TO_DEVICE, stream_), ACL_SUCCESS);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("64-byte aligned"), std::string::npos);
   Expect(aclrtMemset(device, 8, 0, 9), ACL_ERROR_INVALID_PARAM, "maxCount");
   EXPECT_EQ(aclrtFree(device), ACL_SUCCESS);
   Expect(aclrtMemcpy(to.data(), 64, device, 64, ACL_MEMCPY_DEVICE_TO_HOST), ACL_ERROR_INVALID_PARAM, "freed before");
@@ -187,6 +197,8 @@ TEST_F(Acl, Copies) {
 TEST_F(Acl, Copies2d) {
   uint8_t* const device = Allocate(4 * 16);
   std::vector<uint8_t> from(3 * 4);
+  Expect(aclrtMemcpy2dAsync(device, 1, from.data(), 1, 1, 5242881, ACL_MEMCPY_HOST_TO_DEVICE, stream_),
+         ACL_ERROR_INVALID_PARAM, "height: expected at most 5242880");
   for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<uint8_t>(i + 1);
   EXPECT_EQ(aclrtMemset(device, 64, 0, 64), ACL_SUCCESS);
   EXPECT_EQ(aclrtMemcpy2d(device, 16, from.data(), 3, 3, 4, ACL_MEMCPY_HOST_TO_DEVICE), ACL_SUCCESS);

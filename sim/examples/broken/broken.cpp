@@ -69,6 +69,34 @@ __aicore__ void RaceCores(GM_ADDR x, GM_ADDR y) {
   DataCopy(s.y, s.a, kCount);  // race-cores first second
 }
 
+// In order, but the second GetValue may get what the first has brought into the data cache.
+__aicore__ void CacheStale(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  Duplicate(s.a, s.x.GetValue(0), kCount);
+  SetFlag<HardEvent::S_MTE3>(EVENT_ID0);
+  WaitFlag<HardEvent::S_MTE3>(EVENT_ID0);
+  SetFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  WaitFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  DataCopy(s.x, s.a, kCount);  // cache-stale first
+  SetFlag<HardEvent::MTE3_S>(EVENT_ID0);
+  WaitFlag<HardEvent::MTE3_S>(EVENT_ID0);
+  if (s.x.GetValue(1) < 0.0f) Duplicate(s.b, 1.0f, kCount);  // cache-stale second
+}
+
+__aicore__ void CacheNotCleaned(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  s.y.SetValue(0, 1.0f);  // cache-not-cleaned first
+  SetFlag<HardEvent::S_MTE2>(EVENT_ID0);
+  WaitFlag<HardEvent::S_MTE2>(EVENT_ID0);
+  DataCopy(s.a, s.y, kCount);  // cache-not-cleaned second
+}
+
+__aicore__ void CacheLineShared(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  s.y.SetValue(GetBlockIdx(), 1.0f);  // cache-line-shared first second
+  DataCacheCleanAndInvalid<float, CacheLine::SINGLE_CACHE_LINE, DcciDst::CACHELINE_OUT>(s.y);
+}
+
 __aicore__ void FlagSetTwice(GM_ADDR x, GM_ADDR y) {
   Setup s(x, y);
   SetFlag<HardEvent::MTE2_V>(EVENT_ID0);  // flag-set-twice second
@@ -216,6 +244,9 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"flag-id", 1, FlagId},
       {"deadlock", 1, Deadlock},
       {"cross-flag-overflow", 1, CrossFlagOverflow},
+      {"cache-stale", 1, CacheStale},
+      {"cache-not-cleaned", 1, CacheNotCleaned},
+      {"cache-line-shared", 2, CacheLineShared},
       {"out-of-bounds", 1, OutOfBounds},
       {"uninitialised-read", 1, UninitialisedRead},
       {"use-after-free", 1, UseAfterFree},

@@ -13,7 +13,12 @@
 extern "C" {
 #endif
 
-/* Every function that fails says why in one line on standard error and through aclGetRecentErrMsg. */
+/* Every function that fails says why in one line on standard error and through aclGetRecentErrMsg.
+ *
+ * Names and values are those of the page aclError of the acl reference, as far as 100014: the rest of the page was not
+ * at hand, and values beyond are from memory. Pages of functions say "0 on success, else failure" and name a code only
+ * where the source here (acl.cc, acl_memory.cc) says so: which code a failure gives otherwise is a choice by the codes'
+ * meanings, and a program should not depend on it. */
 typedef int aclError;
 
 static const int ACL_SUCCESS = 0;
@@ -129,20 +134,22 @@ typedef enum aclrtMemAttr {
 #define ACL_EVENT_CAPTURE_STREAM_PROGRESS 0x00000002U
 #define ACL_EVENT_TIME_LINE 0x00000008U
 
-/* Initialisation. Once a process; a repeated call is counted and returns ACL_ERROR_REPEAT_INITIALIZE. The file may be
- * null; it must exist, its content has no meaning here. */
+/* Initialisation. Once a process; a repeated call returns ACL_ERROR_REPEAT_INITIALIZE (page aclError) and is counted:
+ * aclFinalizeReference takes one off, aclFinalize all (page aclFinalizeReference). The file may be null; it must exist,
+ * its content has no meaning here. */
 aclError aclInit(const char* configPath);
 aclError aclFinalize(void);
 aclError aclFinalizeReference(uint64_t* refCount);
 
 /* Errors of the calling thread, newest on top, and forgets them; null when there were none. Valid until the next call.
- */
+ * (The text's form is ours.) */
 const char* aclGetRecentErrMsg(void);
-/* Code of the last error of the calling thread; Get forgets it. */
+/* Code of the last error of the calling thread; Get forgets it (pages aclrtGetLastError, aclrtPeekAtLastError). */
 aclError aclrtGetLastError(aclrtLastErrLevel level);
 aclError aclrtPeekAtLastError(aclrtLastErrLevel level);
 
-/* There is one device, 0. */
+/* There is one device, 0. aclrtSetDevice counts, aclrtResetDevice takes one off and releases the device at zero,
+ * aclrtResetDeviceForce releases it at once; both fail when nothing is left to release (pages of the three). */
 aclError aclrtSetDevice(int32_t deviceId);
 aclError aclrtResetDevice(int32_t deviceId);
 aclError aclrtResetDeviceForce(int32_t deviceId);
@@ -177,14 +184,18 @@ aclError aclrtResetEvent(aclrtEvent event, aclrtStream stream);
 aclError aclrtSynchronizeEvent(aclrtEvent event);
 aclError aclrtEventElapsedTime(float* ms, aclrtEvent startEvent, aclrtEvent endEvent);
 
-/* Device memory: starts 512-byte aligned, is not initialised, ends at the next multiple of 32 bytes. */
+/* Device memory: starts 512-byte aligned (page aclrtMalloc: 64), is not initialised, ends at the next multiple of 32
+ * bytes; the 32 bytes more that the page of aclrtMalloc promises are not there, so that kernels that run into them are
+ * found. A size of 0 is refused (same page). */
 aclError aclrtMalloc(void** devPtr, size_t size, aclrtMemMallocPolicy policy);
 aclError aclrtMallocAlign32(void** devPtr, size_t size, aclrtMemMallocPolicy policy);
 aclError aclrtFree(void* devPtr);
 aclError aclrtMallocHost(void** hostPtr, size_t size);
 aclError aclrtFreeHost(void* hostPtr);
 /* Ranges in device memory and in memory of aclrtMallocHost are checked; a kind that does not fit the pointers only
- * warns, as the synchronous copies go by the pointers. */
+ * warns, as the synchronous copies go by the pointers (our choice). Asynchronous copies: addresses that are not 64-byte
+ * aligned warn, and copies within the host are refused with ACL_ERROR_RT_FEATURE_NOT_SUPPORT (page aclrtMemcpyAsync).
+ * Copies of rows: to and from the device only, at most 5242880 rows asynchronously (page aclrtMemcpy2dAsync). */
 aclError aclrtMemcpy(void* dst, size_t destMax, const void* src, size_t count, aclrtMemcpyKind kind);
 aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t count, aclrtMemcpyKind kind,
                           aclrtStream stream);
@@ -194,6 +205,7 @@ aclError aclrtMemcpy2dAsync(void* dst, size_t dpitch, const void* src, size_t sp
                             aclrtMemcpyKind kind, aclrtStream stream);
 aclError aclrtMemset(void* devPtr, size_t maxCount, int32_t value, size_t count);
 aclError aclrtMemsetAsync(void* devPtr, size_t maxCount, int32_t value, size_t count, aclrtStream stream);
+/* Both 0 for memory that the chip does not have, which is DDR (page aclrtGetMemInfo). */
 aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t* free, size_t* total);
 
 size_t aclDataTypeSize(aclDataType dataType);

@@ -53,4 +53,28 @@ inline void SetAtomicType() {
 
 inline void SetAtomicNone() { ascsim::CurrentAtomicMode() = {}; }
 
+// The same as one function (SetStoreAtomicConfig(ISASI).md); the sum is the only operation.
+enum class AtomicDtype { ATOMIC_NONE = 0, ATOMIC_F32, ATOMIC_F16, ATOMIC_S16, ATOMIC_S32, ATOMIC_S8, ATOMIC_BF16 };
+enum class AtomicOp { ATOMIC_SUM = 0 };
+template <AtomicDtype type, AtomicOp op>
+inline void SetStoreAtomicConfig() {
+  static_assert(op == AtomicOp::ATOMIC_SUM, "ascsim: SetStoreAtomicConfig: ATOMIC_SUM");
+  switch (type) {
+    case AtomicDtype::ATOMIC_NONE:
+      return SetAtomicNone();
+    case AtomicDtype::ATOMIC_F32:
+      return SetAtomicAdd<float>();
+    case AtomicDtype::ATOMIC_F16:
+      return SetAtomicAdd<half>();
+    case AtomicDtype::ATOMIC_S16:
+      return SetAtomicAdd<int16_t>();
+    case AtomicDtype::ATOMIC_S32:
+      return SetAtomicAdd<int32_t>();
+    case AtomicDtype::ATOMIC_S8:
+      return SetAtomicAdd<int8_t>();
+    case AtomicDtype::ATOMIC_BF16:
+      return SetAtomicAdd<bfloat16_t>();
+  }
+}
+
 }  // namespace AscendC

@@ -1,4 +1,4 @@
-// The scalar unit's data cache: DataCacheCleanAndInvalid and DataCachePreload.
+// Caches of the scalar unit: DataCacheCleanAndInvalid, DataCachePreload, ICachePreLoad.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,8 +12,9 @@
 
 namespace AscendC {
 
-// Writes back and drops the 64-byte line that `dst` starts in (from `dst` to the end of the line), or the whole cache.
-// Scalar accesses of the simulator go straight to GM, so that no data depends on it; it costs time.
+// Writes back and drops the 64-byte line that `dst` starts in, or the whole cache. Scalar accesses of the simulator go
+// straight to GM, so that no data depends on it; it costs time, and its absence is reported (cache-stale,
+// cache-not-cleaned, cache-line-shared).
 template <typename T, CacheLine entireType>
 inline void DataCacheCleanAndInvalid(const GlobalTensor<T>& dst, ascsim::Loc loc = ascsim::Loc::Here()) {
   ascsim::Instruction i;
@@ -42,7 +43,8 @@ inline void DataCacheCleanAndInvalid(const LocalTensor<T>&) {
                 "ascsim: DataCacheCleanAndInvalid of a LocalTensor is reserved on Atlas A2");
 }
 
-// Brings the line at `cacheOffset` bytes from `src` into the cache: a hint, without effect on data.
+// Brings the line at `cacheOffset` bytes from `src` into the cache: a hint, without effect on data; the line may be old
+// from then on.
 template <typename T>
 inline void DataCachePreload(const GlobalTensor<uint64_t>& src, const T cacheOffset,
                              ascsim::Loc loc = ascsim::Loc::Here()) {
@@ -56,5 +58,10 @@ inline void DataCachePreload(const GlobalTensor<uint64_t>& src, const T cacheOff
   i.src0.address += static_cast<uint64_t>(static_cast<int64_t>(cacheOffset));
   ascsim::Issue(i);
 }
+
+// `preFetchLen` times 2 KB of code ahead. Code is never missed in the simulator: there is nothing to load.
+inline void ICachePreLoad(const int64_t) {}
+// 0: idle, 1: busy (GetICachePreloadStatus.md).
+inline int64_t GetICachePreloadStatus() { return 0; }
 
 }  // namespace AscendC

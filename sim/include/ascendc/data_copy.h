@@ -527,9 +527,10 @@ inline void DataCopy(const LocalTensor<T>&, const LocalTensor<U>&, const DataCop
   static_assert(ascsim_detail::AlwaysFalse<T>::value,
                 "ascsim: DataCopy between different element types (L1 to the bias table) is not simulated");
 }
-template <typename T, typename Params>
-inline void DataCopyPad(const LocalTensor<T>&, const LocalTensor<T>&, const Params&, const Nd2NzParams&) {
-  static_assert(ascsim_detail::AlwaysFalse<T>::value, "ascsim: DataCopyPad from UB to TSCM is not simulated");
+template <typename T, typename... Params>
+inline void DataCopyPad(const LocalTensor<T>&, const LocalTensor<T>&, const Params&...) {
+  static_assert(ascsim_detail::AlwaysFalse<T>::value,
+                "ascsim: DataCopyPad between local memories is not simulated (on Atlas A2 it leads from UB to TSCM)");
 }
 
 }  // namespace AscendC

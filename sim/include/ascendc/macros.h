@@ -209,6 +209,10 @@ inline GM_ADDR GetUserWorkspace(GM_ADDR workspace) { return workspace; }
 inline void SetSysWorkSpace(GM_ADDR) {}
 inline GM_ADDR GetSysWorkSpacePtr() { return nullptr; }
 
+constexpr int16_t GetDataBlockSizeInBytes() { return ascsim::kBlockBytes; }
+// 220 in hexadecimal, by GetArchVersion.md.
+inline void GetArchVersion(uint32_t& coreVersion) { coreVersion = 0x220; }
+
 // Mask and atomic mode as a kernel finds them at its start.
 inline void InitSocState() {
   ascsim::VectorMask() = ascsim::Mask{};

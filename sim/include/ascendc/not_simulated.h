@@ -11,11 +11,17 @@ namespace AscendC {
 
 // The arguments of these are never looked at; what a kernel declares beside a call (Nd2NzParams, MmadParams, ...) is
 // declared here so that the call itself is what the compiler complains about.
-#define ASCSIM_NOT_SIMULATED_(name, why)                                                                   \
-  template <typename... TemplateArgs, typename... Args>                                                    \
+// Template arguments may be types, values, or one or two types and then values.
+#define ASCSIM_REFUSE_(name, why, ...)                                                                     \
+  template <__VA_ARGS__>                                                                                   \
   void name(const Args&...) {                                                                              \
     static_assert(ascsim_detail::AlwaysFalse<Args...>::value, "ascsim: " #name " is not simulated: " why); \
   }
+#define ASCSIM_NOT_SIMULATED_(name, why)                                              \
+  ASCSIM_REFUSE_(name, why, typename... TemplateArgs, typename... Args)               \
+  ASCSIM_REFUSE_(name, why, auto value, auto... values, typename... Args)             \
+  ASCSIM_REFUSE_(name, why, typename T, auto value, auto... values, typename... Args) \
+  ASCSIM_REFUSE_(name, why, typename T, typename U, auto value, auto... values, typename... Args)
 
 template <typename... Args>
 struct StartsWithTensor : std::false_type {};
@@ -26,11 +32,12 @@ struct StartsWithTensor<GlobalTensor<T>, Args...> : std::true_type {};
 
 // For names that a kernel may well give to a function of its own (Ceil, Sort, ...): calls without a tensor are not
 // ours.
-#define ASCSIM_TENSOR_API_(name, why)                                                                                \
-  template <typename... TemplateArgs, typename... Args, std::enable_if_t<StartsWithTensor<Args...>::value, int> = 0> \
-  void name(const Args&...) {                                                                                        \
-    static_assert(ascsim_detail::AlwaysFalse<Args...>::value, "ascsim: " #name " is not simulated: " why);           \
-  }
+#define ASCSIM_WITH_TENSOR_ typename... Args, std::enable_if_t<StartsWithTensor<Args...>::value, int> = 0
+#define ASCSIM_TENSOR_API_(name, why)                                                    \
+  ASCSIM_REFUSE_(name, why, typename... TemplateArgs, ASCSIM_WITH_TENSOR_)               \
+  ASCSIM_REFUSE_(name, why, auto value, auto... values, ASCSIM_WITH_TENSOR_)             \
+  ASCSIM_REFUSE_(name, why, typename T, auto value, auto... values, ASCSIM_WITH_TENSOR_) \
+  ASCSIM_REFUSE_(name, why, typename T, typename U, auto value, auto... values, ASCSIM_WITH_TENSOR_)
 
 #define ASCSIM_NO_CUBE_(name) ASCSIM_NOT_SIMULATED_(name, "the matrix unit and its queues do no arithmetic")
 ASCSIM_NO_CUBE_(Mmad)
@@ -152,9 +159,20 @@ ASCSIM_NO_INSTRUCTION_(NotifyNextBlock)
 ASCSIM_NOT_SIMULATED_(SetNextTaskStart, "no exec function for this instruction")
 ASCSIM_NOT_SIMULATED_(WaitPreTaskEnd, "no exec function for this instruction")
 
+ASCSIM_NOT_SIMULATED_(GetStoreAtomicConfig, "the encoding of the register is not documented")
+ASCSIM_NOT_SIMULATED_(PrintTimeStamp, "the timeline (ASCSIM_TRACE) has every instruction")
+ASCSIM_NOT_SIMULATED_(DumpAccChkPoint, "use DumpTensor")
+ASCSIM_NOT_SIMULATED_(CheckLocalMemoryIA, "accesses are checked anyway")
+ASCSIM_NOT_SIMULATED_(InitSpmBuffer, "no SPM buffer")
+ASCSIM_NOT_SIMULATED_(WriteSpmBuffer, "no SPM buffer")
+ASCSIM_NOT_SIMULATED_(ReadSpmBuffer, "no SPM buffer")
+ASCSIM_NOT_SIMULATED_(ReadGmByPassDCache, "not on Atlas A2 by most editions of its page; DataCacheCleanAndInvalid is")
+ASCSIM_NOT_SIMULATED_(WriteGmByPassDCache, "not on Atlas A2 by most editions of its page; DataCacheCleanAndInvalid is")
 ASCSIM_NOT_SIMULATED_(Scatter, "Atlas A2 has no scatter in UB")
 
 #undef ASCSIM_NOT_SIMULATED_
+#undef ASCSIM_REFUSE_
+#undef ASCSIM_WITH_TENSOR_
 #undef ASCSIM_TENSOR_API_
 #undef ASCSIM_NO_CUBE_
 #undef ASCSIM_NO_LIBRARY_
@@ -163,6 +181,12 @@ ASCSIM_NOT_SIMULATED_(Scatter, "Atlas A2 has no scatter in UB")
 template <typename... Args>
 class Matmul {
   static_assert(ascsim_detail::AlwaysFalse<Args...>::value, "ascsim: Matmul is not simulated (no matrix unit)");
+};
+struct ListTensorDesc {
+  template <typename... Args>
+  explicit ListTensorDesc(const Args&...) {
+    static_assert(ascsim_detail::AlwaysFalse<Args...>::value, "ascsim: ListTensorDesc is not simulated");
+  }
 };
 template <TPosition... pos>
 class TBufPool {

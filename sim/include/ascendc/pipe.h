@@ -136,6 +136,12 @@ class TPipe {
     return true;
   }
 
+  template <class Pool, class... Args>
+  bool InitBufPool(Pool&, const Args&...) {
+    static_assert(ascsim_detail::AlwaysFalse<Pool>::value, "ascsim: TPipe::InitBufPool (TBufPool) is not simulated");
+    return false;
+  }
+
   // Takes an id of the pair of queues until ReleaseEventID.
   template <HardEvent evt>
   TEventID AllocEventID(ascsim::Loc loc = ascsim::Loc::Here()) {

@@ -75,6 +75,14 @@ void PipeBarrier(ascsim::Loc loc = ascsim::Loc::Here()) {
   ascsim_detail::IssueBarrier(pipe, loc);
 }
 
+// Everything after it waits for all accesses to memory before it (DataSyncBarrier(ISASI).md): PipeBarrier<PIPE_ALL>.
+enum class MemDsbT : uint8_t { ALL = 0, DDR, UB, SEQ };
+template <MemDsbT arg0>
+void DataSyncBarrier(ascsim::Loc loc = ascsim::Loc::Here()) {
+  static_assert(arg0 == MemDsbT::ALL, "ascsim: DataSyncBarrier of DDR or UB alone is not simulated: use MemDsbT::ALL");
+  ascsim_detail::IssueBarrier(PIPE_ALL, loc);
+}
+
 // The class form of the flags of one ordered pair of queues.
 template <pipe_t src, pipe_t dst>
 class TQueSync {

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <utility>
 
+#include "check/cache_shadow.h"
 #include "check/findings.h"
 #include "check/global_shadow.h"
 #include "check/local_shadow.h"
@@ -21,7 +22,8 @@ struct Checker::State {
         l1_bytes(l1),
         order(options.enabled ? num_cores : 0),
         findings(options, std::move(kernel)),
-        gm(findings),
+        cache(findings, order, num_cores, auto_sync),
+        gm(findings, cache),
         local(static_cast<size_t>(num_cores)) {
     assert(num_cores <= kMaxCores);
   }
@@ -47,6 +49,7 @@ struct Checker::State {
   const uint64_t ub_bytes, l1_bytes;
   Order order;
   Findings findings;
+  CacheShadow cache;
   GlobalShadow gm;
   std::vector<std::array<std::unique_ptr<LocalShadow>, 2>> local;
   Current now;
@@ -85,6 +88,7 @@ void Checker::Access(Space space, uint64_t address, uint64_t size, AccessKind ki
 
 uint8_t Checker::Inserted() const { return state_->enabled ? state_->now.inserted : uint8_t{0}; }
 bool Checker::auto_sync() const { return state_->enabled && state_->auto_sync; }
+
 uint64_t Checker::ReadElements(Space space, const Elements& elements) {
   State& s = *state_;
   return s.enabled ? s.LocalOfNow(space).ReadElements(s.now, elements) : 0;
@@ -92,6 +96,16 @@ uint64_t Checker::ReadElements(Space space, const Elements& elements) {
 
 void Checker::Expect(const uint64_t* addresses, uint32_t count) {
   if (state_->enabled) state_->gm.Expect(state_->now, addresses, count);
+}
+
+void Checker::CleanCache(uint64_t address, bool whole) {
+  State& s = *state_;
+  if (s.enabled && s.cache.wanted()) s.cache.Clean(s.now, address, whole);
+}
+
+void Checker::PreloadCache(uint64_t address) {
+  State& s = *state_;
+  if (s.enabled && s.cache.wanted()) s.cache.Touch(s.now, address, /*write=*/false, 1);
 }
 
 void Checker::SetFlag(int core, const Instruction& set) {
@@ -159,6 +173,7 @@ void Checker::EndCore(int core) {
     }
   }
   s.order.EndBlock(core);
+  s.cache.EndBlock(core);
   for (auto& shadow : s.local[static_cast<size_t>(core)]) {
     if (shadow != nullptr) shadow->Clear();
   }
@@ -173,7 +188,7 @@ uint64_t Checker::suppressed() const { return state_->findings.suppressed(); }
 bool Checker::failed() const { return state_->findings.failed(); }
 
 uint64_t Checker::memory_bytes() const {
-  uint64_t bytes = state_->gm.memory_bytes();
+  uint64_t bytes = state_->gm.memory_bytes() + state_->cache.memory_bytes();
   for (const auto& core : state_->local) {
     for (const auto& shadow : core) bytes += shadow == nullptr ? 0 : shadow->memory_bytes();
   }

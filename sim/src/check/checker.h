@@ -67,6 +67,10 @@ class Checker {
   uint64_t ReadElements(Space space, const Elements& elements);
   // GM addresses that are going to be accessed, so that the cache misses come together.
   void Expect(const uint64_t* addresses, uint32_t count);
+  // The running instruction, of queue S: DataCacheCleanAndInvalid of the line of 64 bytes, or of all the cache; and a
+  // line that comes into the cache without being read (DataCachePreload).
+  void CleanCache(uint64_t address, bool whole);
+  void PreloadCache(uint64_t address);
 
   void SetFlag(int core, const Instruction& set);    // executed by pipe set.pipe
   void WaitFlag(int core, const Instruction& wait);  // executed by pipe wait.pipe, after its SetFlag

@@ -131,6 +131,34 @@ void Findings::Race(const Current& now, AccessKind kind, Stamp other, Space spac
   breach->remedy = RaceRemedy(breach->second, breach->first, rule == Rule::kRaceCores);
 }
 
+void Findings::Cache(Rule rule, const Current& now, AccessKind kind, Stamp other, uint64_t address, uint64_t size) {
+  if (!Wants(rule) || Continues(now, other, rule, Space::kGM, address, size)) return;
+  const Key key = {static_cast<uint64_t>(rule) << 16 | static_cast<uint64_t>(now.pipe) << 8 | PipeIndexOf(other),
+                   static_cast<uint64_t>(SiteOf(now.stamp)) << 32 | SiteOf(other), 0};
+  Breach* breach = Add(key, rule);
+  if (breach == nullptr) return;
+  breach->first = PartyOf(now.stamp);
+  breach->second = PartyOf(other);
+  Place(breach, Space::kGM, address, size);
+  const std::string by = std::string(PipeLabel(PipeOf(other))) + " " + Act(breach->second) +
+                         (CoreOf(other) == now.core ? "" : " on core " + std::to_string(CoreOf(other)));
+  const std::string between = " between " + Act(breach->second) + " and " + Act(breach->first);
+  if (rule == Rule::kCacheStale) {
+    breach->what =
+        "may get an old value: the line of 64 bytes has been in the data cache since before " + by + " wrote it";
+    breach->remedy = "no DataCacheCleanAndInvalid of the line" + between;
+  } else if (rule == Rule::kCacheNotCleaned) {
+    breach->what = std::string(Verb(kind)) + " what " + by + " has written into its data cache, not yet into GM";
+    breach->remedy = "no DataCacheCleanAndInvalid of the line" + between + " that is ordered with both";
+  } else {
+    const bool scalar = now.pipe == Pipe::kS && PipeOf(other) != Pipe::kS;
+    breach->what = "writes bytes of a line of 64 bytes of which " + by + " writes others: the data cache of " +
+                   (scalar ? "the core" : "core " + std::to_string(CoreOf(other))) + " writes the line back whole";
+    breach->remedy = "give " + Act(breach->first) + " and " + Act(breach->second) +
+                     " lines of 64 bytes of their own, or order them with a DataCacheCleanAndInvalid between";
+  }
+}
+
 void Findings::Uninitialised(const Current& now, Space space, uint64_t address, uint64_t size) {
   const Rule rule = Rule::kUninitialisedRead;
   if (Continues(now, 0, rule, space, address, size)) return;

@@ -49,7 +49,8 @@ size_t Hash(uint64_t number) { return static_cast<size_t>(number * 0x9E3779B97F4
 
 }  // namespace
 
-GlobalShadow::GlobalShadow(Findings& findings) : findings_(findings), table_(kFirstTable) {}
+GlobalShadow::GlobalShadow(Findings& findings, CacheShadow& cache)
+    : findings_(findings), cache_(cache), table_(kFirstTable) {}
 
 GlobalShadow::~GlobalShadow() {
   for (Slot& slot : table_) {
@@ -170,9 +171,36 @@ void GlobalShadow::AddToTable(Line& line, const Piece& piece) {
 
 void GlobalShadow::Check(const Current& now, const Span& span, const Piece& piece) {
   const Stamp stamp = piece.stamp();
-  if (!Conflict(span.kind, KindOf(stamp)) || now.Mine(stamp) || now.OrderedInGm(stamp)) return;
+  const bool scalar = now.pipe == Pipe::kS || PipeOf(stamp) == Pipe::kS;
+  if (!Conflict(span.kind, KindOf(stamp)) || now.Mine(stamp) || (!scalar && now.OrderedInGm(stamp))) return;
   const uint16_t from = std::max(span.begin, piece.begin), to = std::min(span.end, piece.end);
-  findings_.Race(now, span.kind, stamp, Space::kGM, span.line_address + from, static_cast<uint64_t>(to - from));
+  const uint64_t address = span.line_address + from, size = static_cast<uint64_t>(to - from);
+  if (!now.OrderedInGm(stamp)) {
+    findings_.Race(now, span.kind, stamp, Space::kGM, address, size);
+  } else if (KindOf(stamp) != AccessKind::kRead && cache_.wanted()) {
+    cache_.MeetWrite(now, span.kind, stamp, address, size);
+  }
+}
+
+void GlobalShadow::MeetCacheLine(const Current& now, Line& line, const Span& span) {
+  constexpr auto kBytes = static_cast<uint16_t>(CacheShadow::kLineBytes);
+  Span whole = span;
+  whole.begin = static_cast<uint16_t>(span.begin / kBytes * kBytes);
+  whole.end = static_cast<uint16_t>((span.end + kBytes - 1) / kBytes * kBytes);
+  const auto meet = [&](const Piece& piece) {
+    if (!piece.live() || !Meets(piece, whole) || KindOf(piece.stamp()) == AccessKind::kRead) return;
+    const Stamp stamp = piece.stamp();
+    for (uint16_t at = whole.begin; at < whole.end; at = static_cast<uint16_t>(at + kBytes)) {
+      const auto begin = std::max(at, span.begin), end = std::min(static_cast<uint16_t>(at + kBytes), span.end);
+      const auto other = std::max(at, piece.begin), other_end = std::min(static_cast<uint16_t>(at + kBytes), piece.end);
+      if (other >= other_end || now.Mine(stamp)) continue;
+      cache_.MeetInLine(now, stamp, span.line_address + other, static_cast<uint64_t>(other_end - other),
+                        span.line_address + begin, static_cast<uint64_t>(end - begin));
+    }
+  };
+  if (line.table == nullptr && line.writes == nullptr) return meet(line.only);
+  for (uint32_t i = 0; line.writes != nullptr && i < line.writes->count; ++i) meet(line.writes->pieces()[i]);
+  for (uint32_t i = 0; line.table != nullptr && i < line.capacity(); ++i) meet(line.table->slots()[i]);
 }
 
 // `mine` grows by what the instruction has written beside it before.
@@ -289,16 +317,20 @@ void GlobalShadow::AccessLine(const Current& now, Line& line, const Span& span) 
 
 void GlobalShadow::Access(const Current& now, uint64_t address, uint64_t size, AccessKind kind) {
   if (IsUpdate(kind)) update_kinds_ |= 1u << static_cast<unsigned>(kind);
-  const uint64_t end = address + size;
+  const uint64_t begin = address, end = address + size;
+  const bool scalar = now.pipe == Pipe::kS && cache_.wanted();
+  if (kind != AccessKind::kRead && cache_.wanted()) cache_.MeetDirty(now, address, size);
   while (address < end) {
     const uint64_t line_address = address / kLineBytes * kLineBytes;
     const uint64_t line_end = std::min(end, line_address + kLineBytes);
     Line& line = PageOf(address).lines[address % kPageBytes / kLineBytes];
-    AccessLine(now, line,
-               {line_address, static_cast<uint16_t>(address - line_address),
-                static_cast<uint16_t>(line_end - line_address), kind});
+    const Span span = {line_address, static_cast<uint16_t>(address - line_address),
+                       static_cast<uint16_t>(line_end - line_address), kind};
+    if (scalar && kind != AccessKind::kRead) MeetCacheLine(now, line, span);
+    AccessLine(now, line, span);
     address = line_end;
   }
+  if (scalar) cache_.Touch(now, begin, kind != AccessKind::kRead, size);
 }
 
 }  // namespace ascsim

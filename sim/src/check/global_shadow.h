@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "check/cache_shadow.h"
 #include "check/findings.h"
 #include "check/stamp.h"
 
@@ -18,7 +19,7 @@ namespace ascsim {
 // MB on 48 cores, with 116 MB of shadow against 175 MB.)
 class GlobalShadow {
  public:
-  explicit GlobalShadow(Findings& findings);
+  GlobalShadow(Findings& findings, CacheShadow& cache);
   ~GlobalShadow();
   GlobalShadow(const GlobalShadow&) = delete;
   GlobalShadow& operator=(const GlobalShadow&) = delete;
@@ -85,11 +86,14 @@ class GlobalShadow {
     const uint32_t others = update_kinds_ & ~(1u << static_cast<unsigned>(kind));
     return !IsUpdate(kind) || others != 0;
   }
+  // Before a scalar write: what others have written of its 64 bytes.
+  void MeetCacheLine(const Current& now, Line& line, const Span& span);
   static void AddWrite(Line& line, const Piece& piece);
   static void AddToTable(Line& line, const Piece& piece);
   static void Rehash(Line& line, uint32_t capacity);
 
   Findings& findings_;
+  CacheShadow& cache_;
   std::vector<Slot> table_;  // open addressing, a power of two
   uint64_t num_pages_ = 0;
   uint32_t update_kinds_ = 0;  // that have been made, a bit each

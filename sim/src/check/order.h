@@ -47,6 +47,7 @@ class Order {
 
   // The sequence after the last one that took effect.
   uint32_t Next(int core, Pipe pipe) const { return queue(core, pipe).last + 1; }
+  const Knowledge& KnowledgeOf(int core, Pipe pipe) const { return queue(core, pipe).knowledge; }
   // By pipe, how many instructions of the core have been issued.
   Known IssuedBy(int core) const;
   static constexpr uint32_t kFlagIds = 8;

@@ -25,6 +25,13 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kFlagId, "flag-id", "The id of a flag is outside the range of its kind."},
     {Rule::kDeadlock, "deadlock", "A core waits for something that no core will do."},
     {Rule::kCrossFlagOverflow, "cross-flag-overflow", "The counter of a cross-core flag is driven beyond 15."},
+    {Rule::kCacheStale, "cache-stale",
+     "GetValue reads a line of GM that the core's data cache has held since before a copy or another core wrote it."},
+    {Rule::kCacheNotCleaned, "cache-not-cleaned",
+     "A copy or another core touches GM bytes that a SetValue left in the data cache, not cleaned since."},
+    {Rule::kCacheLineShared, "cache-line-shared",
+     "SetValue changes a line of 64 bytes of which a copy or another core writes other bytes: it is written back "
+     "whole."},
     {Rule::kOutOfBounds, "out-of-bounds",
      "An access lies outside UB, L1 or a GM allocation, or outside the tensor that was passed."},
     {Rule::kUninitialisedRead, "uninitialised-read", "UB or L1 bytes are read that the block has never written."},

@@ -22,6 +22,10 @@ enum class Rule : uint8_t {
   kFlagId,             // id outside the range of its kind
   kDeadlock,           // waits for what nobody will do
   kCrossFlagOverflow,  // cross-core counter beyond 15
+  // Data cache of the scalar unit
+  kCacheStale,       // GetValue of a line that was written by others since it came into the cache
+  kCacheNotCleaned,  // SetValue that others meet before it has been cleaned
+  kCacheLineShared,  // SetValue into a line of which others write other bytes
   // Memory
   kOutOfBounds,         // outside UB, L1 or a GM allocation, or outside the tensor that was passed
   kUninitialisedRead,   // UB or L1 bytes never written

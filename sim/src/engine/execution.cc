@@ -170,6 +170,9 @@ void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t
   Launch::Current()->checker().Report(std::move(breach));
 }
 
+void Execution::CleanCache(uint64_t address, bool whole) { Launch::Current()->checker().CleanCache(address, whole); }
+void Execution::PreloadCache(uint64_t address) { Launch::Current()->checker().PreloadCache(address); }
+
 bool Execution::Wants(Rule rule) const { return Launch::Current()->checker().Wants(rule); }
 
 bool Execution::Holds(const Operand& operand, uint64_t address, uint64_t size) const {

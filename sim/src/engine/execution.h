@@ -55,6 +55,9 @@ class Execution {
   // Whether bytes of UB or L1 are in the memory and in the operand's tensor: then it does not matter to reports whether
   // they are read, or written, at once or in parts.
   bool Holds(const Operand& operand, uint64_t address, uint64_t size) const;
+  // Data cache of the scalar unit, see Checker.
+  void CleanCache(uint64_t address, bool whole);
+  void PreloadCache(uint64_t address);
 
   // Of UB or L1. Read(operand, 0, 0) gives its first byte, for what is told of its accesses later (Gather).
   uint64_t MemoryBytes(Space space) const;

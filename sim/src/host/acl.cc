@@ -352,6 +352,9 @@ aclError aclrtResetDeviceForce(int32_t deviceId) {
   const std::lock_guard lock(Device::Mutex());
   if (const aclError error = RequireInitialised(__func__)) return error;
   if (const aclError error = ascsim::acl::CheckDevice(deviceId, __func__)) return error;
+  if (State::Instance().device_users == 0) {  // fails by the page of aclrtResetDeviceForce, which names no code
+    return Fail(ACL_ERROR_RT_CONTEXT_NULL, __func__, "device 0 is not in use: reset before, or never set");
+  }
   ascsim::acl::ReleaseDevice();
   return ACL_SUCCESS;
 }

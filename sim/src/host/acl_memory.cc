@@ -111,7 +111,7 @@ aclError Copy2d(const char* function, void* dst, size_t dst_pitch, const void* s
                 "width: expected at most dpitch and spitch, got " + std::to_string(width) + ", " +
                     std::to_string(dst_pitch) + " and " + std::to_string(src_pitch));
   }
-  if (kind != ACL_MEMCPY_HOST_TO_DEVICE && kind != ACL_MEMCPY_DEVICE_TO_HOST) {
+  if (kind != ACL_MEMCPY_HOST_TO_DEVICE && kind != ACL_MEMCPY_DEVICE_TO_HOST) {  // page aclrtMemcpy2dAsync
     return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, function,
                 "kind: expected ACL_MEMCPY_HOST_TO_DEVICE or ACL_MEMCPY_DEVICE_TO_HOST");
   }
@@ -136,6 +136,13 @@ aclError Set(const char* function, void* pointer, size_t capacity, int32_t value
   std::memset(pointer, value, count);
   Device::InstanceOrExit().WrittenByHost(pointer, count);
   return ACL_SUCCESS;
+}
+
+// Page aclrtMemcpyAsync, for all chips. It does not say what happens otherwise.
+void WarnOfAlignment(const char* function, const void* dst, const void* src) {
+  constexpr uint64_t kUnit = 64;
+  if (Address(dst) % kUnit == 0 && Address(src) % kUnit == 0) return;
+  Warn(function, "dst and src of an asynchronous copy must be 64-byte aligned");
 }
 
 aclError CheckStream(aclrtStream stream, const char* function) {
@@ -212,9 +219,10 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
                           aclrtStream stream) {
   const std::lock_guard lock(Device::Mutex());
   if (const aclError error = ascsim::acl::CheckStream(stream, __func__)) return error;
-  if (kind == ACL_MEMCPY_HOST_TO_HOST) {
+  if (kind == ACL_MEMCPY_HOST_TO_HOST) {  // the code is that of the page aclrtMemcpyAsync
     return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, __func__, "kind: ACL_MEMCPY_HOST_TO_HOST is not for streams");
   }
+  ascsim::acl::WarnOfAlignment(__func__, dst, src);
   return ascsim::acl::Copy(__func__, dst, destMax, src, count, kind);
 }
 
@@ -228,6 +236,11 @@ aclError aclrtMemcpy2dAsync(void* dst, size_t dpitch, const void* src, size_t sp
                             aclrtMemcpyKind kind, aclrtStream stream) {
   const std::lock_guard lock(Device::Mutex());
   if (const aclError error = ascsim::acl::CheckStream(stream, __func__)) return error;
+  constexpr size_t kMaxHeight = size_t{5} << 20;  // page aclrtMemcpy2dAsync, which names no code
+  if (height > kMaxHeight) {
+    return Fail(ACL_ERROR_INVALID_PARAM, __func__,
+                "height: expected at most " + std::to_string(kMaxHeight) + ", got " + std::to_string(height));
+  }
   return ascsim::acl::Copy2d(__func__, dst, dpitch, src, spitch, width, height, kind);
 }
 
@@ -250,7 +263,7 @@ aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t* free, size_t* total) {
   if (const aclError error = ascsim::acl::RequireContext(__func__)) return error;
   const bool hbm = attr == ACL_HBM_MEM || attr == ACL_HBM_MEM_HUGE || attr == ACL_HBM_MEM_NORMAL;
   Device& device = Device::InstanceOrExit();
-  *total = hbm ? device.machine().gm_bytes : 0;  // the chip has no DDR
+  *total = hbm ? device.machine().gm_bytes : 0;  // page aclrtGetMemInfo: 0 for what the hardware does not have
   *free = hbm ? device.machine().gm_bytes - device.memory().used() : 0;
   return ACL_SUCCESS;
 }
