@@ -182,7 +182,12 @@ void Launch::ExecuteWork(Core& core, const Issued& issued) {
     if (exec == nullptr) {
       Fail(instruction.loc, std::string(OpName(instruction.op)) + ": not simulated for these element types");
     }
-    exec(execution);
+    try {
+      exec(execution);
+    } catch (const Execution::Stop&) {
+      Arrive(core, issued);  // takes no time either
+      return Started(queue, queue.times.free);
+    }
   }
   Arrive(core, issued);
   if ((checker_->Inserted() >> static_cast<unsigned>(instruction.pipe) & 1) != 0) WaitForOwn(core, instruction.pipe);

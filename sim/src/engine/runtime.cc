@@ -102,7 +102,9 @@ void Peek(Space space, uint64_t address, uint64_t size, void* to) {
   std::memset(to, 0, size);
   if (space == Space::kGM) {
     const Allocation* allocation = launch->memory().Find(address);
-    if (allocation == nullptr || allocation->freed || address + size > allocation->address + allocation->size) return;
+    if (allocation == nullptr || allocation->freed || size > allocation->size - (address - allocation->address)) {
+      return;
+    }
     std::memcpy(to, reinterpret_cast<const void*>(address), size);
     return;
   }
@@ -115,7 +117,7 @@ bool Exists(Space space, uint64_t address, uint64_t size) {
   const ApiCall launch;
   if (space == Space::kGM) {
     const Allocation* allocation = launch->memory().Find(address);
-    return allocation != nullptr && !allocation->freed && address + size <= allocation->address + allocation->size;
+    return allocation != nullptr && !allocation->freed && size <= allocation->size - (address - allocation->address);
   }
   const uint64_t bytes = launch->core().memory(space).size();
   return address <= bytes && size <= bytes - address;
