@@ -7,10 +7,12 @@ cd "$ROOT"
 
 # LONG=1: more fuzzing, more random problems (the Python tests read LONG, too), and the Python tests marked slow.
 FUZZ_SECONDS=90
+SIM_FUZZ_SECONDS=45
 # loadgroup: the tests of one training of the demonstration stay in one process.
 PYTEST=(-n "$JOBS" --dist loadgroup -m "not slow")
 if [ "${LONG:-0}" = 1 ]; then
   FUZZ_SECONDS=600
+  SIM_FUZZ_SECONDS=600
   export XMSDA_TEST_SECONDS=300
   PYTEST=(-n "$JOBS" --dist loadgroup)
 fi
@@ -36,13 +38,15 @@ preset() {
   ctest --preset "$1"
 }
 
-# The simulator is a project of its own.
+# simulator PRESET CMAKE_ARGUMENT...: the same for the simulator, a project of its own.
 simulator() {
-  (cd sim && cmake --preset dev -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1) || {
+  local name="$1"
+  shift
+  (cd sim && cmake --preset "$name" "$@" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1) || {
     cat build/sim.log
     return 1
   }
-  (cd sim && cmake --build --preset dev && ctest --preset dev)
+  (cd sim && cmake --build --preset "$name" && ctest --preset "$name")
 }
 
 # Bars of speed and memory, which want a machine that does nothing else.
@@ -80,7 +84,8 @@ if [ "$(uname -m)" = x86_64 ]; then
 else
   say "64-bit Arm under qemu: skipped, this machine is $(uname -m)"
 fi
-stage "simulator under ASan and UBSan (sim)" simulator
+stage "simulator under ASan and UBSan (sim)" simulator dev
+stage "simulator's fuzzer (sim, fuzz)" simulator fuzz "-DASCSIM_FUZZ_SECONDS=$SIM_FUZZ_SECONDS"
 stage "simulator against published figures" scripts/validate_sim.sh --check
 [ "${LONG:-0}" != 1 ] || stage "speed and memory of the simulator" simulator_speed
 [ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features

@@ -77,6 +77,7 @@ struct Core {
   Time clock = 0;  // of the scalar unit
   Wait wait = Wait::kNothing;
   Instruction waiting_for;  // the instruction behind `wait`
+  Loc last;                 // of the last instruction of the program
   Time sync_arrival = 0;
   Sync sync = Sync::kNone;
   bool ended = false;  // its program

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::array<const char*, kNumSpaces> kSpaceNames = {"GM", "UB", "L1"};
 
+// More than an instruction at the end of its tensor would have; the report counts them.
+constexpr uint32_t kMaxOutside = 1024;
+constexpr uint64_t kMaxScratch = uint64_t{4} << 20;  // more than a burst or a repeat of any instruction
+
 // What an out-of-bounds access gets instead: grown to the largest one, never read by anybody else.
 std::vector<uint8_t>& Scratch() {
   static std::vector<uint8_t> scratch;
@@ -63,14 +67,16 @@ uint8_t* Execution::Access(const Operand& operand, uint64_t address, uint64_t si
   const Allocation* allocation = nullptr;
   if (operand.space == Space::kGM) {
     allocation = Launch::Current()->memory().Find(address);
-    if (allocation == nullptr || allocation->freed || address + size > allocation->address + allocation->size) {
+    if (allocation == nullptr || allocation->freed || size > allocation->size - (address - allocation->address)) {
       return OutOfBounds(operand, address, size, kind);
     }
     bytes = reinterpret_cast<uint8_t*>(address);
   } else {
     std::vector<uint8_t>& memory = core_.memory(operand.space);
     if (address > memory.size() || size > memory.size() - address) return OutOfBounds(operand, address, size, kind);
-    bytes = memory.data() + address;
+    // A vector core has no L1: what takes no bytes of it still takes an address.
+    static uint8_t none = 0;
+    bytes = memory.empty() ? &none : memory.data() + address;
   }
   if (checked_ && size > 0) {
     // Unlike what lies outside the memory, the access takes place: what it disturbs belongs to the kernel.
@@ -118,6 +124,7 @@ uint8_t* Execution::OutOfBounds(const Operand& operand, uint64_t address, uint64
             " of " + std::to_string(core_.memory(operand.space).size());
   }
   Report(rule, what, operand.space, address, size);
+  if (++outside_ > kMaxOutside || size > kMaxScratch) throw Stop();
   std::vector<uint8_t>& scratch = Scratch();
   if (scratch.size() < size) scratch.resize(size);
   std::fill(scratch.begin(), scratch.begin() + static_cast<int64_t>(size), uint8_t{0});

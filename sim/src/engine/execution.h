@@ -25,8 +25,12 @@ class Execution {
 
   const Instruction& instruction() const { return instruction_; }
 
+  // Thrown out of an instruction of which nearly nothing lies in memory: what is left of it is not executed.
+  struct Stop {};
+
   // The bytes [address, address + size) of an operand's memory, size <= 2^31. Out of bounds is reported, and reads give
-  // zeros (writes go nowhere) then; the pointer is valid until the next out-of-bounds access.
+  // zeros (writes go nowhere) then; the pointer is valid until the next out-of-bounds access. Throws Stop when there
+  // are too many of those.
   const uint8_t* Read(const Operand& operand, uint64_t address, uint64_t size) {
     return Access(operand, address, size, AccessKind::kRead);
   }
@@ -80,6 +84,7 @@ class Execution {
   const Instruction& instruction_;
   bool checked_;
   bool observed_;              // see LaunchOptions::observe
+  uint32_t outside_ = 0;       // accesses out of bounds so far
   std::array<Run, 4> runs_{};  // by operand: dst, src0, src1, src2
 };
 

@@ -17,7 +17,8 @@ namespace {
 constexpr size_t kStackBytes = size_t{256} << 10;
 // A core may run ahead of the others by this much before it yields: less costs switches, more disorder at the memory.
 constexpr double kRunAheadCycles = 32;
-constexpr uint64_t kWatchInterval = 1 << 12;
+constexpr uint64_t kNullBytes = uint64_t{64} << 10;
+constexpr uint64_t kProgressInterval = 1 << 12;
 
 Launch* current_launch = nullptr;
 
@@ -34,6 +35,34 @@ void FillUnwritten(std::vector<uint8_t>& memory, uint64_t size) {
 
 std::string Describe(const Loc& loc) {
   return loc.file == nullptr ? std::string("?") : std::string(loc.file) + ":" + std::to_string(loc.line);
+}
+
+// Core and block.
+std::string Where(const Core& core) { return core.name + ", block " + std::to_string(core.block.block_idx); }
+
+std::string TimeText(double seconds) {
+  std::array<char, 32> number;
+  std::snprintf(number.data(), number.size(), "%g", seconds);
+  return std::string("no end after ") + number.data() + " s (ASCSIM_MAX_SECONDS): a loop that never ends?";
+}
+
+std::string PointerText(const GlobalMemory& memory, const Fault& fault) {
+  if (!fault.address_known) return "a pointer that is no address";
+  std::array<char, 32> address;
+  std::snprintf(address.data(), address.size(), " (0x%llx)", static_cast<unsigned long long>(fault.address));
+  // Members and elements of what a null pointer points to.
+  if (fault.address < kNullBytes) return std::string("a null pointer") + address.data();
+  const Allocation* const at = memory.Find(fault.address);
+  const Allocation* const before = memory.Before(fault.address);
+  const auto byte = [&](const Allocation& allocation) {
+    return "byte " + std::to_string(fault.address - allocation.address) + " of GM #" +
+           std::to_string(allocation.number);
+  };
+  if (at != nullptr && at->freed) return byte(*at) + ", which was freed";
+  if (at == nullptr && before != nullptr) {
+    return byte(*before) + ", which has " + std::to_string(before->size) + (before->freed ? " and was freed" : "");
+  }
+  return std::string("a pointer to no memory") + address.data();
 }
 
 }  // namespace
@@ -77,6 +106,7 @@ void Launch::Run() {
              std::to_string(block_dim_);
     return;
   }
+  const Traps traps;
   if (options_.max_seconds > 0) watchdog_ = std::make_unique<Watchdog>(options_.max_seconds, kernel_);
   Launch* const outer = std::exchange(current_launch, this);
   Probe();
@@ -100,7 +130,7 @@ void Launch::Probe() {
   StartBlock(*cores_[0]);
   running_ = cores_[0].get();
   running_->fiber->Resume();
-  if (running_->fiber->error() != nullptr) FinishBlock(*running_);
+  if (running_->fiber->done()) FinishBlock(*running_);
   DestroyFibers();
   cores_.clear();
   probing_ = false;
@@ -161,6 +191,7 @@ bool Launch::StartBlock(Core& core) {
   }
   core.framework = nullptr;
   core.ended = false;
+  core.last = {};
   core.wait = Wait::kNothing;
   core.fiber = std::make_unique<Fiber>(kStackBytes, body_);
   return true;
@@ -250,15 +281,19 @@ void Launch::WaitFor(Wait wait, const Instruction& instruction) {
 
 void Launch::FinishBlock(Core& core) {
   core.ended = true;
+  if (core.fiber->fault() != nullptr) {
+    error_ = Where(core) + FaultText(core);
+    return;
+  }
   if (const std::exception_ptr error = core.fiber->error(); error != nullptr) {
     try {
       std::rethrow_exception(error);
     } catch (const KernelError& e) {
       error_ = e.what();
     } catch (const std::exception& e) {
-      error_ = core.name + ", block " + std::to_string(core.block.block_idx) + ": the kernel threw: " + e.what();
+      error_ = Where(core) + ": the kernel threw: " + e.what();
     } catch (...) {
-      error_ = core.name + ", block " + std::to_string(core.block.block_idx) + ": the kernel threw something";
+      error_ = Where(core) + ": the kernel threw something";
     }
     return;
   }
@@ -351,24 +386,50 @@ void Launch::SetKernelType(KernelType type, Loc loc) {
 }
 
 void Launch::Fail(Loc loc, const std::string& message) {
-  throw KernelError(running_->name + ", block " + std::to_string(running_->block.block_idx) + ", " + Describe(loc) +
-                    ": " + message);
+  throw KernelError(Where(*running_) + ", " + Describe(loc) + ": " + message);
 }
 
-void Launch::Watch() {
+void Launch::Watch(Loc loc) {
   ++instructions_;
+  running_->last = loc;
   if (options_.max_instructions > 0 && instructions_ > options_.max_instructions) {
-    throw KernelError(running_->name + ", block " + std::to_string(running_->block.block_idx) + ": more than " +
+    throw KernelError(Where(*running_) + ", " + Describe(loc) + ": more than " +
                       std::to_string(options_.max_instructions) +
                       " instructions (ASCSIM_MAX_INSTRUCTIONS): a loop that never ends?");
   }
-  if (instructions_ % kWatchInterval != 0) return;
-  if (watchdog_ != nullptr && watchdog_->expired()) {
-    throw KernelError(running_->name + ", block " + std::to_string(running_->block.block_idx) + ": no end after " +
-                      std::to_string(static_cast<int>(options_.max_seconds)) +
-                      " s (ASCSIM_MAX_SECONDS): a loop that never ends?");
+  WatchTime();
+  if (options_.progress && instructions_ % kProgressInterval == 0) ShowProgress();
+}
+
+void Launch::WatchTime() const {
+  if (watchdog_ == nullptr || !watchdog_->expired()) return;
+  throw KernelError(Where(*running_) + ", " + Describe(running_->last) + ": " + TimeText(options_.max_seconds));
+}
+
+// Why a fiber was stopped by a signal.
+std::string Launch::FaultText(const Core& core) const {
+  const Fault& fault = *core.fiber->fault();
+  const std::string where =
+      core.last.file == nullptr ? ", before its first instruction" : ", after " + Describe(core.last);
+  if (core.fiber->overflowed()) {
+    return where + ": the kernel's stack of " + std::to_string(kStackBytes >> 10) +
+           " KiB is full: variables too large, or calls too deep";
   }
-  if (options_.progress) ShowProgress();
+  switch (fault.signal) {
+    case kTimeSignal:
+      return where + ": " + TimeText(options_.max_seconds);
+    case SIGFPE:
+      return where + ": the kernel divided an integer by zero";
+    case SIGILL:
+    case SIGTRAP:
+      return where +
+             ": the kernel came to code that the compiler holds for impossible: undefined behaviour, such as a "
+             "null pointer or a division by zero that show when it is compiled";
+    case SIGABRT:
+      return where + ": the kernel called abort()";
+    default:
+      return where + ": the kernel dereferenced " + PointerText(memory_, fault);
+  }
 }
 
 void Launch::ShowProgress() {

@@ -94,7 +94,9 @@ class Launch {
   void Deadlock();
   void ReportCrossFlags();
   std::string WaitingFor(const Core& core, const Instruction& instruction);
-  void Watch();
+  void Watch(Loc loc);
+  void WatchTime() const;
+  std::string FaultText(const Core& core) const;
   void ShowProgress();
   void FinishBlock(Core& core);
   bool CloseGroup(int group);

@@ -155,4 +155,12 @@ const Allocation* GlobalMemory::Find(uint64_t address) const {
   return last_;
 }
 
+const Allocation* GlobalMemory::Before(uint64_t address) const {
+  const auto next = allocations_.upper_bound(address);
+  if (next == allocations_.begin()) return nullptr;
+  const Allocation& candidate = std::prev(next)->second;
+  const uint64_t offset = address - candidate.address;
+  return offset >= candidate.size && offset < MappedBytes(candidate.size) ? &candidate : nullptr;
+}
+
 }  // namespace ascsim

@@ -32,6 +32,8 @@ class GlobalMemory {
   bool Free(void* pointer);
   // The allocation (live or freed) that contains `address`, else null.
   const Allocation* Find(uint64_t address) const;
+  // The allocation (live or freed) whose pages end before `address`, by a guard page at most, else null.
+  const Allocation* Before(uint64_t address) const;
   // Live allocations, by address.
   const std::map<uint64_t, Allocation>& allocations() const { return allocations_; }
   uint64_t used() const { return used_; }

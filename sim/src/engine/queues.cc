@@ -47,7 +47,7 @@ void Launch::Issue(const Instruction& given) {
   Core& core = *running_;
   if (core.dead) return;
   EndProbe();
-  Watch();
+  Watch(given.loc);
   std::optional<Instruction> changed;
   if (options_.mutate) {
     changed = given;
@@ -182,7 +182,12 @@ void Launch::ExecuteWork(Core& core, const Issued& issued) {
     if (exec == nullptr) {
       Fail(instruction.loc, std::string(OpName(instruction.op)) + ": not simulated for these element types");
     }
-    exec(execution);
+    try {
+      exec(execution);
+    } catch (const Execution::Stop&) {
+      Arrive(core, issued);  // takes no time either
+      return Started(queue, queue.times.free);
+    }
   }
   Arrive(core, issued);
   if ((checker_->Inserted() >> static_cast<unsigned>(instruction.pipe) & 1) != 0) WaitForOwn(core, instruction.pipe);
@@ -257,7 +262,7 @@ void Launch::BarrierAll(Core& core, const Instruction& instruction) {
 void Launch::BeginScalar(Instruction* instruction) {
   Core& core = *running_;
   EndProbe();
-  Watch();
+  Watch(instruction->loc);
   if (checker_->auto_sync()) WaitForKept(core, *instruction);
   instruction->sequence = ++core.queue(Pipe::kS).sequence;
   checker_->Begin(core.index, *instruction);
@@ -298,7 +303,7 @@ uint64_t Launch::ReadSpecialRegister(size_t which, Loc loc) {
   Core& core = *running_;
   if (core.dead) return 0;
   EndProbe();
-  Watch();
+  Watch(loc);
   Instruction i;
   i.op = Op::kScalar;
   i.pipe = Pipe::kV;  // the queue that is waited for
@@ -312,6 +317,7 @@ uint64_t Launch::ReadSpecialRegister(size_t which, Loc loc) {
 
 void Launch::ScalarWork(double cycles) {
   if (running_->dead || probing_) return;
+  WatchTime();
   const Time time = Cycles(cycles);
   running_->clock += time;
   running_->queue(Pipe::kS).stats.busy += time;

@@ -9,6 +9,7 @@
 
 #include "engine/execution.h"
 #include "engine/launch.h"
+#include "engine/trap.h"
 
 namespace ascsim {
 namespace {
@@ -18,6 +19,20 @@ Launch& Running() {
   if (launch == nullptr) throw std::logic_error("ascsim: Ascend C API called outside a kernel");
   return *launch;
 }
+
+// A call of the API that works on the launch: not to be left by a jump.
+class ApiCall {
+ public:
+  ApiCall() : launch_(Running()) { KernelCode::Set(false); }
+  ~ApiCall() { KernelCode::Set(true); }
+  ApiCall(const ApiCall&) = delete;
+  ApiCall& operator=(const ApiCall&) = delete;
+
+  Launch* operator->() const { return &launch_; }
+
+ private:
+  Launch& launch_;
+};
 
 Operand ScalarOperand(Space space, uint64_t address, DType type) {
   Operand operand;
@@ -30,48 +45,48 @@ Operand ScalarOperand(Space space, uint64_t address, DType type) {
 
 }  // namespace
 
-void SetKernelType(KernelType type, Loc loc) { Running().SetKernelType(type, loc); }
-void Issue(const Instruction& instruction) { Running().Issue(instruction); }
+void SetKernelType(KernelType type, Loc loc) { ApiCall()->SetKernelType(type, loc); }
+void Issue(const Instruction& instruction) { ApiCall()->Issue(instruction); }
 
 uint64_t ScalarRead(Space space, uint64_t address, DType type, Loc loc) {
-  Launch& launch = Running();
+  const ApiCall launch;
   uint64_t bits = 0;
-  if (launch.core().dead) return bits;
+  if (launch->core().dead) return bits;
   Instruction i;
   i.op = Op::kGetValue;
   i.pipe = Pipe::kS;
   i.loc = loc;
   i.src0 = ScalarOperand(space, address, type);
-  launch.BeginScalar(&i);
+  launch->BeginScalar(&i);
   {
-    Execution execution(launch.core(), i);
+    Execution execution(launch->core(), i);
     std::memcpy(&bits, execution.Read(i.src0, address, SizeOf(type)), SizeOf(type));
   }
-  launch.ScalarStep(i, address, SizeOf(type));
+  launch->ScalarStep(i, address, SizeOf(type));
   return bits;
 }
 
 void ScalarWrite(Space space, uint64_t address, DType type, uint64_t bits, Loc loc) {
-  Launch& launch = Running();
-  if (launch.core().dead) return;
+  const ApiCall launch;
+  if (launch->core().dead) return;
   Instruction i;
   i.op = Op::kSetValue;
   i.pipe = Pipe::kS;
   i.loc = loc;
   i.dst = ScalarOperand(space, address, type);
-  launch.BeginScalar(&i);
+  launch->BeginScalar(&i);
   {
-    Execution execution(launch.core(), i);
+    Execution execution(launch->core(), i);
     std::memcpy(execution.Write(i.dst, address, SizeOf(type)), &bits, SizeOf(type));
   }
-  launch.ScalarStep(i, address, SizeOf(type));
+  launch->ScalarStep(i, address, SizeOf(type));
 }
 
 uint64_t ReadSpecialRegister(SpecialRegister which, Loc loc) {
-  return Running().ReadSpecialRegister(static_cast<size_t>(which), loc);
+  return ApiCall()->ReadSpecialRegister(static_cast<size_t>(which), loc);
 }
 
-void ScalarWork(double cycles) { Running().ScalarWork(cycles); }
+void ScalarWork(double cycles) { ApiCall()->ScalarWork(cycles); }
 Mask& VectorMask() { return Running().core().mask; }
 AtomicMode& CurrentAtomicMode() { return Running().core().atomic; }
 const BlockInfo& CurrentBlock() { return Running().core().block; }
@@ -83,57 +98,59 @@ bool InKernel() { return Launch::Current() != nullptr; }
 uint8_t* SpaceBase(Space space) { return Running().core().memory(space).data(); }
 
 void Peek(Space space, uint64_t address, uint64_t size, void* to) {
-  Launch& launch = Running();
+  const ApiCall launch;
   std::memset(to, 0, size);
   if (space == Space::kGM) {
-    const Allocation* allocation = launch.memory().Find(address);
-    if (allocation == nullptr || allocation->freed || address + size > allocation->address + allocation->size) return;
+    const Allocation* allocation = launch->memory().Find(address);
+    if (allocation == nullptr || allocation->freed || size > allocation->size - (address - allocation->address)) {
+      return;
+    }
     std::memcpy(to, reinterpret_cast<const void*>(address), size);
     return;
   }
-  const auto& memory = launch.core().memory(space);
+  const auto& memory = launch->core().memory(space);
   if (address > memory.size() || size > memory.size() - address) return;
   std::memcpy(to, memory.data() + address, size);
 }
 
 bool Exists(Space space, uint64_t address, uint64_t size) {
-  Launch& launch = Running();
+  const ApiCall launch;
   if (space == Space::kGM) {
-    const Allocation* allocation = launch.memory().Find(address);
-    return allocation != nullptr && !allocation->freed && address + size <= allocation->address + allocation->size;
+    const Allocation* allocation = launch->memory().Find(address);
+    return allocation != nullptr && !allocation->freed && size <= allocation->size - (address - allocation->address);
   }
-  const uint64_t bytes = launch.core().memory(space).size();
+  const uint64_t bytes = launch->core().memory(space).size();
   return address <= bytes && size <= bytes - address;
 }
 
 void MarkFreed(Space space, uint64_t address, uint64_t size, bool freed, Loc loc) {
-  Launch& launch = Running();
-  if (launch.core().dead) return;
-  launch.checker().MarkFreed(launch.core().index, space, address, size, freed, loc);
+  const ApiCall launch;
+  if (launch->core().dead) return;
+  launch->checker().MarkFreed(launch->core().index, space, address, size, freed, loc);
 }
 
 void ReportBreach(const char* rule, Loc loc, const char* message) {
-  Launch& launch = Running();
-  if (launch.core().dead) return;
+  const ApiCall launch;
+  if (launch->core().dead) return;
   for (int r = 0; r < kNumRules; ++r) {
     if (RuleName(static_cast<Rule>(r)) != rule) continue;
     Breach breach;
     breach.rule = static_cast<Rule>(r);
-    breach.first = {Op::kNone, Pipe::kS, loc, launch.core().index};
+    breach.first = {Op::kNone, Pipe::kS, loc, launch->core().index};
     breach.what = message;
-    launch.checker().Report(std::move(breach));
+    launch->checker().Report(std::move(breach));
     return;
   }
   throw std::logic_error(std::string("ascsim: no rule ") + rule);
 }
 
-void FailKernel(Loc loc, const char* message) { Running().Fail(loc, message); }
+void FailKernel(Loc loc, const char* message) { ApiCall()->Fail(loc, message); }
 
 void Print(const char* text) {
-  Launch& launch = Running();
-  if (launch.core().dead) return;
-  launch.EndProbe();
-  std::fprintf(stdout, "[%s block %u] %s", launch.core().name.c_str(), launch.core().block.block_idx, text);
+  const ApiCall launch;
+  if (launch->core().dead) return;
+  launch->EndProbe();
+  std::fprintf(stdout, "[%s block %u] %s", launch->core().name.c_str(), launch->core().block.block_idx, text);
   std::fflush(stdout);
 }
 

@@ -10,6 +10,17 @@ namespace {
 
 constexpr uint32_t kMaxRepeats = 255;  // an 8-bit field
 constexpr uint32_t kMaxBursts = 4095;
+constexpr uint32_t kMaxBurstBytes = (1u << 21) - 1;  // 21 bits of DataCopyPad's blockLen
+
+// Beyond these an instruction is not executed at all: what it asks for is no slip, but a number gone wrong (a negative
+// count or index, say), and arithmetic on it would overflow or take for ever. No memory of a core has a megabyte.
+constexpr uint64_t kMaxLocalAddress = uint64_t{1} << 30;
+constexpr uint64_t kMaxGlobalAddress = uint64_t{1} << 56;
+constexpr uint64_t kMaxElements = uint64_t{1} << 18;  // of an instruction in counter mode
+constexpr uint64_t kMaxGathered = uint64_t{1} << 22;  // elements looked at by GatherMask, with strides of 0
+constexpr uint32_t kMaxExecutedRepeats = 1024;
+constexpr uint32_t kMaxExecutedBursts = 65535;
+constexpr uint64_t kMaxGap = uint64_t{1} << 33;
 
 struct Check {
   const Core& core;
@@ -37,6 +48,65 @@ struct Check {
            "start at a multiple of " + std::to_string(unit) + " bytes: pad, or move the tensor's offset", &operand);
   }
 };
+
+// Whether `value` can be worked with; the report is of an instruction that is not executed.
+bool Fits(const Check& check, const char* name, uint64_t value, uint64_t most, Rule rule = Rule::kParameterRange) {
+  if (value <= most) return true;
+  check.Report(rule,
+               std::string(name) + ": " + std::to_string(value) + " is beyond everything that there is" +
+                   ": not executed (a negative number as an unsigned one?)",
+               "");
+  return false;
+}
+
+bool AddressFits(const Check& check, const Operand& operand, const char* name) {
+  const uint64_t most = operand.space == Space::kGM ? kMaxGlobalAddress : kMaxLocalAddress;
+  return Fits(check, name, operand.address, most, Rule::kOutOfBounds);
+}
+
+// a * b, or more than any limit.
+uint64_t Product(uint64_t a, uint64_t b) {
+  uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? ~uint64_t{0} : product;
+}
+
+bool VectorFits(const Check& check, const Instruction& i) {
+  if (!AddressFits(check, i.dst, "dst") || !AddressFits(check, i.src0, "src0") || !AddressFits(check, i.src1, "src1") ||
+      !AddressFits(check, i.src2, "src2")) {
+    return false;
+  }
+  if (i.mask.counter ? !Fits(check, "elements", i.mask.low, kMaxElements)
+                     : !Fits(check, "repeatTime", i.repeats, kMaxExecutedRepeats)) {
+    return false;
+  }
+  switch (i.op) {
+    case Op::kGather:
+      return Fits(check, "srcBaseAddr", i.option[0], kMaxLocalAddress, Rule::kOutOfBounds);
+    case Op::kGatherMask:
+      return Fits(check, "src1Pattern", i.option[0], 7) &&
+             Fits(check, "elements", Product(i.option[1], i.option[2]), kMaxGathered);
+    case Op::kBrcb:
+      return Fits(check, "elements", i.option[0], kMaxElements);
+    case Op::kTranspose:
+      return Fits(check, "elements", Product(Product(i.option[0], i.option[1]), i.option[2]), kMaxElements) &&
+             (!i.src1.used || Fits(check, "bytes of sharedTmpBuffer", i.scalar, kMaxElements));
+    default:
+      return true;
+  }
+}
+
+bool CopyFits(const Check& check, const Instruction& i) {
+  const Bursts& b = i.bursts;
+  const auto size = [](int64_t gap) {
+    return gap < 0 ? uint64_t{0} - static_cast<uint64_t>(gap) : static_cast<uint64_t>(gap);
+  };
+  return AddressFits(check, i.dst, "dst") && AddressFits(check, i.src0, "src") &&
+         Fits(check, "blockCount", b.count, kMaxExecutedBursts) && Fits(check, "blockLen", b.bytes, kMaxBurstBytes) &&
+         Fits(check, "srcStride", size(b.source_gap), kMaxGap) &&
+         Fits(check, "dstStride", size(b.target_gap), kMaxGap) &&
+         Fits(check, "leftPadding", b.left_padding, kMaxBurstBytes) &&
+         Fits(check, "rightPadding", b.right_padding, kMaxBurstBytes);
+}
 
 bool IsVector(Op op) { return op >= Op::kAdd && op <= Op::kCreateVecIndex; }
 bool IsCopy(Op op) { return op >= Op::kCopyGmToUb && op <= Op::kCopyL1ToUb; }
@@ -117,6 +187,7 @@ bool ValidateInstruction(const Core& core, const Instruction& i, Checker& checke
     check.Aligned(i.src0, "src0", kBlockBytes);
     check.Aligned(i.src1, "src1", kBlockBytes);
     check.Aligned(i.src2, "src2", kBlockBytes);
+    return VectorFits(check, i);
   } else if (IsCopy(i.op)) {
     if (i.bursts.count > kMaxBursts) {
       check.Report(
@@ -126,7 +197,9 @@ bool ValidateInstruction(const Core& core, const Instruction& i, Checker& checke
     }
     check.Aligned(i.dst, "dst", kBlockBytes);
     check.Aligned(i.src0, "src", kBlockBytes);
+    return CopyFits(check, i);
   }
+  if (i.op == Op::kSetMask) return AddressFits(check, i.dst, "dst") && AddressFits(check, i.src0, "src");
   return true;
 }
 

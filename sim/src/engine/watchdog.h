@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -11,10 +14,12 @@
 namespace ascsim {
 
 // After `seconds` expired() is true: the next call into the simulator should end the launch with a report. A kernel
-// that makes no call for three more seconds cannot be stopped from inside: then the process ends with one line on
-// standard error and exit code 2.
+// that makes none for another second gets kTimeSignal, again and again, which takes it out of its fiber (trap.h; there
+// have to be Traps). Only when that does not help for ten seconds, since it left a lock of the C library locked, say,
+// the process ends with one line on standard error and exit code 2.
 class Watchdog {
  public:
+  // Watches the thread that makes it.
   Watchdog(double seconds, std::string kernel);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
@@ -23,9 +28,13 @@ class Watchdog {
   bool expired() const { return expired_.load(std::memory_order_relaxed); }
 
  private:
-  void Run(double seconds);
+  void Run();
+  // True when the launch has ended meanwhile.
+  bool Ends(std::unique_lock<std::mutex>& lock, std::chrono::duration<double> within);
 
+  double seconds_;
   std::string kernel_;
+  pthread_t watched_;
   std::atomic<bool> expired_{false};
   bool stop_ = false;
   std::mutex mutex_;

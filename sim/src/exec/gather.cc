@@ -27,6 +27,17 @@ class Footprint {
     bytes_ = all_bytes.data();
     touched_ = all_touched.data();
   }
+  // An instruction that is stopped has told nothing.
+  ~Footprint() {
+    for (uint64_t word = 0; word < touched_.size(); ++word) {
+      for (uint64_t rest = std::exchange(touched_[word], 0); rest != 0; rest &= rest - 1) {
+        bytes_[word * 64 + static_cast<uint64_t>(__builtin_ctzll(rest))] = 0;
+      }
+    }
+  }
+  Footprint(const Footprint&) = delete;
+  Footprint& operator=(const Footprint&) = delete;
+
   // [address, address + size) in one block and in the memory.
   void Add(uint64_t address, uint32_t size) {
     const uint64_t block = address / kBlockBytes;

@@ -113,6 +113,9 @@ CopyTime MemoryTiming::Copy(int core, bool write, bool atomic, uint64_t address,
     sharers = sharing_[write ? 1 : 0].Sharers(index, span);
   }
 
+  // Out of bounds, around the end of the address space.
+  if (lines.all == 0) return time;
+
   // What goes to HBM: lines that are not there, and lines that become dirty now.
   const uint64_t outside = write ? lines.clean : lines.missing;
   const double outside_bytes =
