@@ -168,7 +168,7 @@ TEST(L2CacheTest, AsAPlainList) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   constexpr uint64_t kCapacity = 256 * 512;
-  L2Cache cache(kCapacity, 512);
+  L2Cache cache(kCapacity, 512, 4096);
   struct Page {
     uint64_t number;
     std::set<uint64_t> valid, dirty;
