@@ -336,6 +336,14 @@ TEST(Options, Results) {
   EXPECT_GE(null.errors, 1u);
 }
 
+TEST(Options, AVariantIsItsChipToHosts) {
+  ascsim::Options options = Quiet();
+  options.chip = "910b2-slow-atomics";
+  ascsim::Configure(options);
+  EXPECT_STREQ(aclrtGetSocName(), "Ascend910B2");
+  ascsim::Configure(Quiet());
+}
+
 TEST(Options, Refused) {
   const auto refused = [](void (*change)(Options*), const std::string& part) {
     Options options = Quiet();

@@ -23,13 +23,7 @@ std::string Slurp(const fs::path& path) {
   return text.str();
 }
 
-fs::path Machines() {
-#ifdef ASCSIM_TEST_MACHINES
-  return ASCSIM_TEST_MACHINES;
-#else
-  return fs::path(__FILE__).parent_path().parent_path() / "machines";
-#endif
-}
+const fs::path kMachines = ASCSIM_TEST_MACHINES;
 
 class MachineTest : public testing::Test {
  protected:
@@ -37,8 +31,8 @@ class MachineTest : public testing::Test {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
     directory_ = fs::temp_directory_path() / (std::string("ascsim_machine_") + info->name() + std::to_string(getpid()));
     fs::create_directories(directory_);
-    base_ = Slurp(Machines() / "910b.toml");
-    chip_ = Slurp(Machines() / "910b2.toml");
+    base_ = Slurp(kMachines / "910b.toml");
+    chip_ = Slurp(kMachines / "910b2.toml");
   }
   ~MachineTest() override { fs::remove_all(directory_); }
 
@@ -80,14 +74,75 @@ TEST_F(MachineTest, KnownChipsLoad) {
     EXPECT_EQ(std::count(known.begin(), known.end(), name), 1) << name;
     const Machine machine = LoadMachine(name);
     EXPECT_EQ(machine.name, name);
+    EXPECT_EQ(machine.chip, name);
     EXPECT_EQ(machine.vector_cores, 2 * machine.cube_cores);
     EXPECT_GT(machine.constants.size(), 200u);
-    for (const auto& [key, constant] : machine.constants) {
-      EXPECT_FALSE(constant.unit.empty()) << key;
-      EXPECT_FALSE(constant.source.empty()) << key;
-    }
   }
   EXPECT_EQ(std::count(known.begin(), known.end(), "910b"), 0);
+}
+
+// What is measured or documented says by whom; what nobody has published is assumed.
+TEST_F(MachineTest, EveryConstantHasASourceThatFitsItsCertainty) {
+  const char* kPublished[] = {"documentation", "platform configuration", "data sheets", "msopmodeling 1.0.9",
+                              "examples",      "arXiv 2505.14022"};
+  for (const std::string& name : KnownMachines()) {
+    for (const auto& [key, constant] : LoadMachine(name).constants) {
+      SCOPED_TRACE(name + ": " + key + ": " + constant.source);
+      EXPECT_FALSE(constant.unit.empty());
+      EXPECT_FALSE(constant.source.empty());
+      const bool published = std::any_of(std::begin(kPublished), std::end(kPublished), [&c = constant](const char* by) {
+        return c.source.find(by) != std::string::npos;
+      });
+      const bool says_nobody = constant.source.find("nothing published") != std::string::npos;
+      if (constant.certainty != Certainty::kAssumed) {
+        EXPECT_TRUE(published);
+        EXPECT_FALSE(says_nobody);
+      }
+    }
+  }
+}
+
+// 910b2-slow-atomics differs from 910b2 by one constant, and hosts see the chip.
+TEST_F(MachineTest, SlowAtomicsAreAVariant) {
+  const Machine plain = LoadMachine("910b2"), slow = LoadMachine("910b2-slow-atomics");
+  EXPECT_EQ(slow.name, "910b2-slow-atomics");
+  EXPECT_EQ(slow.chip, "910b2");
+  ASSERT_EQ(plain.constants.size(), slow.constants.size());
+  for (size_t i = 0; i < plain.constants.size(); ++i) {
+    const auto& [key, constant] = slow.constants[i];
+    EXPECT_EQ(plain.constants[i].first, key);
+    if (key == "l2.atomic") {
+      EXPECT_EQ(constant.value, 9.6);
+    } else {
+      EXPECT_EQ(plain.constants[i].second.value, constant.value) << key;
+    }
+  }
+  // The same by hand.
+  EXPECT_EQ(LoadMachine("910b2", "l2.atomic=9.6").atomic_bytes_per_cycle, slow.atomic_bytes_per_cycle);
+}
+
+TEST_F(MachineTest, Ranges) {
+  for (const std::string& name : KnownMachines()) {
+    for (const auto& [key, constant] : LoadMachine(name).constants) {
+      if (constant.high == 0) continue;
+      EXPECT_LE(constant.low, constant.value) << key;
+      EXPECT_GE(constant.high, constant.value) << key;
+    }
+  }
+  const std::string good = "range = [2, 32]";
+  for (const char* bad : {"range = [9, 32]", "range = [2, 7]", "range = 2", "range = [8, 8]", "range = [-1, 9]"}) {
+    const std::string before = base_;
+    Replace(&base_, good, bad);
+    const std::string message = Error();
+    ExpectAt("910b.toml", Line(base_, bad), "range", message);
+    base_ = before;
+  }
+}
+
+TEST_F(MachineTest, PagesBeyondThoseOfTheHost) {
+  Replace(&base_, "page = { value = 4,", "page = { value = 8,");
+  Replace(&base_, "range = [0.5, 4]", "range = [0.5, 8]");
+  ExpectAt("910b.toml", Line(base_, "page = { value = 8"), "l2.page", Error());
 }
 
 TEST_F(MachineTest, ValuesAndUnits) {
@@ -146,7 +201,7 @@ TEST_F(MachineTest, UnknownChip) {
     EXPECT_NE(std::string(error.what()).find("910b2"), std::string::npos) << error.what();
   }
   EXPECT_THROW(LoadMachine("/nowhere/chip.toml"), MachineError);
-  EXPECT_THROW(LoadMachine((Machines() / "910b.toml").string()), MachineError);
+  EXPECT_THROW(LoadMachine((kMachines / "910b.toml").string()), MachineError);
 }
 
 TEST_F(MachineTest, NotToml) {
@@ -184,6 +239,18 @@ TEST_F(MachineTest, UnknownTopLevelKey) {
 TEST_F(MachineTest, MissingUnit) {
   Replace(&chip_, "value = 24, unit = \"count\",", "value = 24,");
   ExpectAt("chip.toml", Line(chip_, "value = 24"), "unit is missing", Error());
+}
+
+TEST_F(MachineTest, MissingSourceOrCertainty) {
+  const std::string before = chip_;
+  Replace(&chip_, "source = \"data sheets\", ", "");
+  ExpectAt("chip.toml", Line(chip_, "gm = "), "source is missing", Error());
+  chip_ = before;
+  Replace(&chip_, "source = \"data sheets\"", "source = \"\"");
+  ExpectAt("chip.toml", Line(chip_, "gm = "), "expected a text", Error());
+  chip_ = before;
+  Replace(&chip_, "source = \"data sheets\", certainty = \"documented\"", "source = \"data sheets\"");
+  ExpectAt("chip.toml", Line(chip_, "gm = "), "certainty is missing", Error());
 }
 
 TEST_F(MachineTest, WrongUnit) {

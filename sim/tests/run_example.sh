@@ -21,6 +21,10 @@ if [ "$status" -ne 0 ]; then
   echo "${program[*]}: expected exit status 0, got $status"
   exit 1
 fi
+if grep -n ' $' "$folder/got"; then
+  echo "$program: expected no line to end with a space"
+  exit 1
+fi
 if [ "${UPDATE_EXPECTED:-0}" = 1 ]; then
   cp "$folder/got" "$expected"
   echo "$expected: written"

@@ -168,7 +168,7 @@ TEST(L2CacheTest, AsAPlainList) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   constexpr uint64_t kCapacity = 256 * 512;
-  L2Cache cache(kCapacity, 512);
+  L2Cache cache(kCapacity, 512, 4096);
   struct Page {
     uint64_t number;
     std::set<uint64_t> valid, dirty;
@@ -306,6 +306,100 @@ TEST(CopyTiming, AtomicBandwidth) {
   const Time at = Cycles(100000);
   const Slot slot = timing.Place(0, add, {at, at, true}, at);
   EXPECT_EQ(slot.free - at, Cycles(16384 / m.atomic_bytes_per_cycle));
+}
+
+// The second set of constants for atomics: 48 * 9.6 B * 1.8 GHz = 829 GB/s over the chip, against 1382 of the first.
+TEST(CopyTiming, AtomicBandwidthOfTheChip) {
+  for (const auto& [table, bytes_per_cycle] : {std::pair{"910b2", 16.0}, std::pair{"910b2-slow-atomics", 9.6}}) {
+    const Machine m = LoadMachine(table);
+    QueueDriver driver(m, 48);
+    constexpr uint32_t kCopies = 40, kBytes = 16384;
+    const double cycles = driver.Run([&](QueueDriver& d, int core, uint64_t step) {
+      Instruction add = CopyOut(kGm + static_cast<uint64_t>(core) * kBytes, 1, kBytes);
+      add.atomic = Atomic::kAdd;
+      d.Issue(core, add);
+      return step + 1 < kCopies;
+    });
+    EXPECT_NEAR(cycles, kCopies * kBytes / bytes_per_cycle + m.scalar_issue + m.dma_latency_write, 1) << table;
+  }
+}
+
+// Short ones cost their issue, as stores do; longer ones their bytes.
+TEST(CopyTiming, SlowAtomicsShowInLongCopies) {
+  const Machine m = LoadMachine("910b2-slow-atomics");
+  for (const uint32_t bytes : {32u, 128u, 192u, 256u, 512u}) {
+    Timing timing(m, 1);
+    Instruction add = CopyOut(kGm, 1, bytes);
+    add.atomic = Atomic::kAdd;
+    const Slot first = timing.Place(0, add, {}, 0);
+    const Slot slot = timing.Place(0, add, {first.free, first.done, false}, 0);
+    EXPECT_EQ(slot.free - slot.start, Cycles(std::max(m.dma_issue, bytes / 9.6))) << bytes;
+  }
+}
+
+// Copies of few bursts that want one line at the same time come one after the other.
+TEST(CopyTiming, ShortCopiesOnOneLineWaitForEachOther) {
+  const Machine m = LoadMachine("910b2", "l2.line_read=3,l2.line_write=5");
+  for (const bool write : {false, true}) {
+    Timing timing(m, 8);
+    const Instruction copy = write ? CopyOut(kGm, 1, 32) : CopyIn(kGm, 1, 32);
+    timing.Place(0, copy, {}, 0);  // brings the line
+    const Time at = Cycles(1000);
+    for (int core = 0; core < 8; ++core) {
+      const Slot slot = timing.Place(core, copy, {at, at, true}, at);
+      EXPECT_EQ(slot.free - at, Cycles(m.dma_issue) + core * Cycles(write ? 5 : 3)) << core;
+    }
+  }
+}
+
+// Copies of many bursts hold each other up at each line that they have in common, by as many as there are.
+TEST(CopyTiming, StreamsOnTheSameLines) {
+  const Machine m = LoadMachine("910b2", "l2.line_read=3,l2.line_write=5");
+  for (const bool write : {false, true}) {
+    Timing timing(m, 8);
+    const Instruction copy = write ? CopyOut(kGm, 64, 32, 480) : CopyIn(kGm, 64, 32, 480);
+    timing.Place(0, copy, {}, 0);  // brings the lines
+    for (int core = 1; core < 8; ++core) {
+      const double burst = write ? m.dma_burst_write : m.dma_burst_l2;
+      const double line = (core + 1) * (write ? 5.0 : 3.0);
+      EXPECT_EQ(timing.Place(core, copy, {}, 0).free, Cycles(64 * std::max(burst, line))) << core;
+    }
+  }
+}
+
+// What is written again stays in L2, at the bandwidth of L2 when many cores share that of HBM.
+TEST(CopyTiming, WritesToL2) {
+  const Machine& m = Chip();
+  Timing timing(m, 48);
+  Slot last;
+  for (uint64_t core = 0; core < 48; ++core) {
+    last = timing.Place(static_cast<int>(core), CopyOut(kGm + core * 65536, 1, 65536), {}, 0);
+  }
+  ASSERT_LT(m.ub_to_gm.At(48), m.ub_to_l2);
+  const Time at = last.free;
+  const Slot again = timing.Place(47, CopyOut(kGm + 47 * 65536, 1, 65536), {at, at, true}, at);
+  EXPECT_EQ(again.free - at, Cycles(65536 / m.ub_to_l2));
+  EXPECT_EQ(timing.traffic(47)[static_cast<size_t>(Path::kUbToL2)].bytes, 65536u);
+}
+
+// The n-th stream at a time gets the n-th point of the curve, or its share of what the chip has.
+TEST(CopyTiming, StreamsShareTheCurve) {
+  const Machine& m = Chip();
+  Timing timing(m, 48);
+  for (int core = 0; core < 48; ++core) {
+    const Slot slot = timing.Place(core, CopyIn(kGm + static_cast<uint64_t>(core) * 65536, 1, 65536), {}, 0);
+    EXPECT_EQ(slot.free, Cycles(65536 / std::min(m.gm_to_ub.At(core + 1), m.hbm_total / (core + 1)))) << core;
+  }
+}
+
+TEST(CopyTiming, ShortBurstsInsideUb) {
+  const Machine m = LoadMachine("910b2", "ub.copy_burst=50");
+  Instruction i = CopyIn(0, 4, 32, 32);
+  i.op = Op::kCopyUbToUb;
+  i.pipe = Pipe::kV;
+  i.src0.space = Space::kUB;
+  const VectorCost& cost = m.vector[static_cast<size_t>(Op::kCopy)][2];
+  EXPECT_EQ(PlaceFirst(m, i).free, Cycles(m.vector_dispatch + cost.head + 4 * 50));
 }
 
 TEST(CopyTiming, UbToUb) {

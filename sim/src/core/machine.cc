@@ -75,6 +75,7 @@ std::vector<Field> Fields(Machine* m, Extra* extra) {
       {"ub.read_write", Kind::kCycles, &m->ub_read_write},
       {"ub.write_behind", Kind::kCycles, &m->ub_write_behind},
       {"ub.copy", Kind::kBytesPerCycle, &m->ub_copy_bytes_per_cycle},
+      {"ub.copy_burst", Kind::kCycles, &m->ub_copy_burst},
       {"dma.issue", Kind::kCycles, &m->dma_issue},
       {"dma.burst", Kind::kCycles, &m->dma_burst},
       {"dma.burst_l2", Kind::kCycles, &m->dma_burst_l2},
@@ -89,11 +90,22 @@ std::vector<Field> Fields(Machine* m, Extra* extra) {
       {"l2.from_ub", Kind::kBytesPerCycle, &m->ub_to_l2},
       {"l2.total", Kind::kBytesPerCycle, &m->l2_total},
       {"l2.line", Kind::kBytes, &m->line_bytes},
+      {"l2.page", Kind::kBytes, &m->l2_page},
       {"l2.line_read", Kind::kCycles, &m->line_read},
       {"l2.line_write", Kind::kCycles, &m->line_write},
       {"l2.line_atomic", Kind::kCycles, &m->line_atomic},
       {"l2.atomic", Kind::kBytesPerCycle, &m->atomic_bytes_per_cycle},
       {"vector.dispatch", Kind::kCycles, &m->vector_dispatch},
+      {"model.run_ahead", Kind::kCycles, &m->run_ahead},
+      {"model.stream_smoothing", Kind::kRatio, &m->stream_smoothing},
+      {"model.stream_patience", Kind::kRatio, &m->stream_patience},
+      {"model.stream_memory", Kind::kRatio, &m->stream_memory},
+      {"model.stream_check", Kind::kCycles, &m->stream_check},
+      {"model.stream_rounds", Kind::kCount, &m->stream_rounds},
+      {"model.short_copy", Kind::kCount, &m->short_copy},
+      {"model.sharing_kept", Kind::kCount, &m->sharing_kept},
+      {"model.sharing_gap", Kind::kRatio, &m->sharing_gap},
+      {"model.sharing_memory", Kind::kRatio, &m->sharing_memory},
   };
 }
 
@@ -158,6 +170,16 @@ struct Curve {
   std::string where;
 };
 
+// A table that others extend says so and is no chip.
+bool IsAbstract(const fs::path& path) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("abstract", 0) == 0) return true;
+    if (!line.empty() && line[0] == '[') return false;
+  }
+  return false;
+}
+
 // What the files said, before units are converted: a chip's file replaces constants of the one it extends.
 class Reader {
  public:
@@ -191,8 +213,12 @@ class Reader {
       }
       ReadGroup(*node.as_table(), name, path);
     }
+    // The table that is extended comes first.
+    if (chip_.empty() && !IsAbstract(path)) chip_ = fs::path(path).stem().string();
     path_ = path;
   }
+
+  const std::string& chip() const { return chip_; }
 
   void Override(const std::string& text) {
     std::stringstream parts(text);
@@ -215,6 +241,7 @@ class Reader {
       found->second.constant.value = value;
       found->second.constant.source = "override";
       found->second.constant.certainty = Certainty::kAssumed;
+      found->second.constant.low = found->second.constant.high = 0;
       found->second.where = "override";
     }
   }
@@ -307,11 +334,12 @@ class Reader {
     const bool curve = curve_kinds_.count(name) > 0;
     for (const auto& [key, node] : table) {
       const std::string_view k = key.str();
-      const bool expected = k == "value" || k == "unit" || k == "source" || k == "certainty" || (curve && k == "at");
+      const bool expected =
+          k == "value" || k == "unit" || k == "source" || k == "certainty" || (curve ? k == "at" : k == "range");
       if (!expected) {
         Fail(node, path,
              name + "." + std::string(k) + ": unknown key, expected value, unit, source, certainty" +
-                 (curve ? ", at" : ""));
+                 (curve ? ", at" : ", range"));
       }
     }
     Constant constant;
@@ -324,6 +352,7 @@ class Reader {
       ReadCurve(table, name, path, constant, where);
     } else if (kinds_.count(name) > 0) {
       constant.value = Number(value, name, path);
+      ReadRange(table, name, path, &constant);
       entries_[name] = {constant, where};
     } else {
       const toml::table* parts = value.as_table();
@@ -333,8 +362,24 @@ class Reader {
       for (const char* part : kCostParts) {
         if (!parts->contains(part)) Fail(value, path, name + ": value: expected { per_repeat, head, latency }");
         constant.value = Number(*parts->get(part), name + "." + part, path);
+        constant.low = constant.high = 0;
+        if (part == kCostParts[0]) ReadRange(table, name, path, &constant);
         entries_[name + "." + part] = {constant, where};
       }
+    }
+  }
+
+  // Optional: two numbers with the value between them. Of the cost of a vector instruction: of its repeats.
+  static void ReadRange(const toml::table& table, const std::string& name, const std::string& path,
+                        Constant* constant) {
+    const toml::node* node = table.get("range");
+    if (node == nullptr) return;
+    const toml::array* range = node->as_array();
+    if (range == nullptr || range->size() != 2) Fail(*node, path, name + ": range: expected [lowest, highest]");
+    constant->low = Number((*range)[0], name + ".range", path);
+    constant->high = Number((*range)[1], name + ".range", path);
+    if (constant->low > constant->value || constant->high < constant->value || constant->low == constant->high) {
+      Fail(*node, path, name + ": range: expected [lowest, highest] with the value between them");
     }
   }
 
@@ -434,7 +479,7 @@ class Reader {
     }
   }
 
-  std::string path_;
+  std::string path_, chip_;
   std::map<std::string, Kind> kinds_, curve_kinds_;
   std::map<std::string, Entry> entries_;
   std::map<std::string, Curve> curves_;
@@ -458,16 +503,6 @@ std::vector<std::string> Directories() {
   directories.push_back(ASCSIM_SOURCE_MACHINES);
 #endif
   return directories;
-}
-
-// A table that others extend says so and is no chip.
-bool IsAbstract(const fs::path& path) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("abstract", 0) == 0) return true;
-    if (!line.empty() && line[0] == '[') return false;
-  }
-  return false;
 }
 
 std::string FindTable(const std::string& name) {
@@ -506,9 +541,15 @@ Machine LoadMachine(const std::string& name_or_file, const std::string& override
   reader.ReadFile(path, 0);
   reader.Override(overrides);
   reader.Fill(&machine);
+  machine.chip = reader.chip();
   const auto power_of_two = [](double x) { return x >= 1 && std::exp2(std::round(std::log2(x))) == x; };
   if (!power_of_two(machine.line_bytes) || machine.line_bytes > 4096 || machine.line_bytes < 64) {
     throw MachineError(reader.Where("l2.line") + ": l2.line: expected a power of two from 64 to 4096");
+  }
+  if (!power_of_two(static_cast<double>(machine.l2_page)) || machine.l2_page > 4096 ||
+      static_cast<double>(machine.l2_page) < machine.line_bytes) {
+    // Not beyond pages of the host: hits would depend on where it puts the memory.
+    throw MachineError(reader.Where("l2.page") + ": l2.page: expected a power of two from l2.line to 4 KiB");
   }
   if (machine.ub_groups > 32 || !power_of_two(machine.ub_groups)) {
     throw MachineError(reader.Where("ub.groups") + ": ub.groups: expected a power of two up to 32");

@@ -17,6 +17,7 @@ enum class Certainty : uint8_t { kMeasured, kDocumented, kAssumed };
 
 struct Constant {
   double value = 0;
+  double low = 0, high = 0;  // where it may lie, of some that are not sure; else 0
   std::string unit, source;
   Certainty certainty = Certainty::kAssumed;
 };
@@ -35,7 +36,8 @@ struct BandwidthCurve {
 };
 
 struct Machine {
-  std::string name;
+  std::string name;  // of the table
+  std::string chip;  // the same, or of the chip that the table is a variant of
   int cube_cores = 0, vector_cores = 0;
   double mhz = 0;
   uint64_t gm_bytes = 0, l2_bytes = 0, ub_bytes = 0, l1_bytes = 0;
@@ -69,7 +71,17 @@ struct Machine {
   double line_bytes = 0, line_read = 0, line_write = 0,
          line_atomic = 0;  // cycles an access of another core holds a line
   double atomic_bytes_per_cycle = 0;
-  double ub_copy_bytes_per_cycle = 0;
+  uint64_t l2_page = 0;  // bytes, what L2 drops at a time
+  double ub_copy_bytes_per_cycle = 0, ub_copy_burst = 0;
+
+  // Of the model, not of a chip: see the headers of src/timing and launch.cc.
+  double run_ahead = 0;                                                 // cycles
+  double stream_smoothing = 0, stream_patience = 0, stream_memory = 0;  // activity.h
+  double stream_check = 0;                                              // cycles
+  int stream_rounds = 0;
+  int short_copy = 0;  // bursts
+  int sharing_kept = 0;
+  double sharing_gap = 0, sharing_memory = 0;  // line_sharing.h
 
   // All of the above as they stand in the table, by dotted name ("dma.issue"), for reports and sensitivity sweeps.
   std::vector<std::pair<std::string, Constant>> constants;

@@ -19,6 +19,7 @@
 
 namespace ascsim {
 
+// Documented, and of the instruction set rather than of a chip: no constants of a table.
 constexpr uint32_t kNumFlags = 8;        // per ordered pair of pipes
 constexpr uint32_t kNumCrossFlags = 11;  // ids 0 to 10
 constexpr uint32_t kMaxCrossCount = 15;

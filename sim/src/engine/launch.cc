@@ -15,8 +15,6 @@ namespace ascsim {
 namespace {
 
 constexpr size_t kStackBytes = size_t{256} << 10;
-// A core may run ahead of the others by this much before it yields: less costs switches, more disorder at the memory.
-constexpr double kRunAheadCycles = 32;
 constexpr uint64_t kNullBytes = uint64_t{64} << 10;
 constexpr uint64_t kProgressInterval = 1 << 12;
 
@@ -229,7 +227,8 @@ Core* Launch::NextCore() {
       second = std::min(second, core->clock);
     }
   }
-  horizon_ = second + Cycles(kRunAheadCycles);
+  // Less than model.run_ahead costs switches, more disorder at the memory.
+  horizon_ = second + Cycles(machine_.run_ahead);
   if (best != nullptr) best->wait = Wait::kNothing;
   return best;
 }

@@ -64,8 +64,8 @@ void RequireWritable(const char* variable, const std::string& path) {
   if (!existed) std::filesystem::remove(path, ignored);
 }
 
-std::string SocName(const std::string& machine) {
-  std::string name = "Ascend" + machine;
+std::string SocName(const std::string& chip) {
+  std::string name = "Ascend" + chip;
   std::transform(name.begin() + 6, name.end(), name.begin() + 6,
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return name;
@@ -131,8 +131,8 @@ Device::Device(const Options& options)
       machine_(Load(options)),
       checks_(ParseChecks(options)),
       memory_(machine_.gm_bytes),
-      l2_(machine_.l2_bytes, static_cast<uint64_t>(machine_.line_bytes)) {
-  soc_name_ = SocName(machine_.name);
+      l2_(machine_.l2_bytes, static_cast<uint64_t>(machine_.line_bytes), machine_.l2_page) {
+  soc_name_ = SocName(machine_.chip);
   if (options_.reserved_ub_bytes >= machine_.ub_bytes) {
     throw Error("ASCSIM_RESERVED_UB: expected less than the " + std::to_string(machine_.ub_bytes) + " bytes of " +
                 machine_.name + ", got " + std::to_string(options_.reserved_ub_bytes));

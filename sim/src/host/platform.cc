@@ -25,7 +25,7 @@ void ChooseChip(const char* wanted) {
   const std::string chip = ascsim::NormaliseChip(wanted);
   const char* configured = std::getenv("ASCSIM_CHIP");
   if (Device::Exists() || (configured != nullptr && *configured != '\0')) {
-    const std::string& simulated = Device::InstanceOrExit().machine().name;
+    const std::string& simulated = Device::InstanceOrExit().machine().chip;
     if (simulated != chip) {
       std::fprintf(stderr, "ascsim: warning: the program asks for %s, simulated is %s (ASCSIM_CHIP)\n", wanted,
                    simulated.c_str());

@@ -14,6 +14,7 @@ namespace ascsim {
 namespace {
 
 constexpr size_t kShownStalls = 3;
+constexpr double kShownShare = 0.0005;  // less would be printed as 0.0 %
 
 std::string Percent(double part) {
   std::array<char, 16> text{};
@@ -28,12 +29,13 @@ void PrintQueues(const Summary& summary, std::FILE* file) {
     if (queue.instructions == 0) continue;
     std::string causes;
     for (size_t i = 0; i < std::min(kShownStalls, queue.causes.size()); ++i) {
-      causes += std::string(causes.empty() ? "" : ", ") + StallName(queue.causes[i].first) + " " +
+      if (queue.causes[i].second < kShownShare) break;  // the largest come first
+      causes += std::string(causes.empty() ? "  " : ", ") + StallName(queue.causes[i].first) + " " +
                 Percent(queue.causes[i].second);
     }
     const std::string busy =
         Percent(queue.busy_min) + " / " + Percent(queue.busy_mean) + " / " + Percent(queue.busy_max);
-    std::fprintf(file, "  %-5s %12llu  %-20s %7s %7s  %s\n", PipeName(queue.pipe),
+    std::fprintf(file, "  %-5s %12llu  %-20s %7s %7s%s\n", PipeName(queue.pipe),
                  static_cast<unsigned long long>(queue.instructions), busy.c_str(), Percent(queue.stalled_mean).c_str(),
                  Percent(queue.idle_mean).c_str(), causes.c_str());
   }
@@ -59,9 +61,9 @@ void PrintPaths(const Summary& summary, std::FILE* file) {
 
 void PrintReport(const LaunchStats& stats, std::FILE* file) {
   const Summary summary = Summarise(stats);
-  std::fprintf(file, "\nascsim: %s on %s (simulated), block dimension %u, %s, %zu cores, checks: %s\n",
+  std::fprintf(file, "\nascsim: %s on %s (simulated), block dimension %u, %s, %zu %s, checks: %s\n",
                stats.kernel.c_str(), stats.machine.c_str(), stats.block_dim, KernelTypeName(stats.type),
-               stats.cores.size(), summary.check_mode.c_str());
+               stats.cores.size(), stats.cores.size() == 1 ? "core" : "cores", summary.check_mode.c_str());
   if (!stats.error.empty()) std::fprintf(file, "  ended early: %s\n", stats.error.c_str());
   if (!stats.cores.empty()) {
     std::fprintf(file, "  time %.2f us = %.0f cycles at %.0f MHz (launch %.2f us of it)\n", summary.microseconds,

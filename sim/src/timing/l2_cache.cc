@@ -8,6 +8,7 @@
 namespace ascsim {
 namespace {
 
+// Of the table's size, which grows: no number of the model.
 constexpr int kFirstSlotBits = 12;
 
 uint64_t LineSet(uint64_t first, uint64_t last) {
@@ -17,8 +18,10 @@ uint64_t LineSet(uint64_t first, uint64_t last) {
 
 }  // namespace
 
-L2Cache::L2Cache(uint64_t capacity_bytes, uint64_t line_bytes)
+L2Cache::L2Cache(uint64_t capacity_bytes, uint64_t line_bytes, uint64_t page_bytes)
     : capacity_lines_(std::max<uint64_t>(capacity_bytes / line_bytes, kMaxLines)),
+      page_mask_(page_bytes - 1),
+      page_shift_(static_cast<uint32_t>(std::countr_zero(page_bytes))),
       line_shift_(static_cast<uint32_t>(std::countr_zero(line_bytes))),
       slots_(size_t{1} << kFirstSlotBits, kNone),
       shift_(64 - kFirstSlotBits) {}
@@ -167,10 +170,10 @@ L2Cache::Outcome L2Cache::Touch(uint64_t address, uint64_t size, bool write) {
   if (size == 0) return sum;
   const uint64_t end = address + size;
   for (uint64_t at = address; at < end;) {
-    const uint64_t page_end = (at / kPageBytes + 1) * kPageBytes;
+    const uint64_t page_end = (at | page_mask_) + 1;
     const uint64_t last = std::min(end, page_end) - 1;
     const Outcome outcome = TouchLines(
-        Find(at / kPageBytes), LineSet(at % kPageBytes >> line_shift_, last % kPageBytes >> line_shift_), write);
+        Find(at >> page_shift_), LineSet((at & page_mask_) >> line_shift_, (last & page_mask_) >> line_shift_), write);
     sum.lines += outcome.lines;
     sum.missing += outcome.missing;
     sum.clean += outcome.clean;
@@ -181,8 +184,8 @@ L2Cache::Outcome L2Cache::Touch(uint64_t address, uint64_t size, bool write) {
 
 L2Cache::Outcome L2Cache::Hold(uint64_t address, bool write, int core, Time time, Time hold, Time horizon,
                                Time* start) {
-  const uint64_t line = address % kPageBytes >> line_shift_;
-  const uint32_t page = Find(address / kPageBytes);
+  const uint64_t line = (address & page_mask_) >> line_shift_;
+  const uint32_t page = Find(address >> page_shift_);
   const Outcome outcome = TouchLines(page, uint64_t{1} << line, write);
   *start = time;
   Page& p = pages_[page];

@@ -10,14 +10,14 @@
 
 namespace ascsim {
 
-// Least recently used out first, by pages of 4 KB of which only the lines that have been touched count. Independent of
-// where the host put the memory, beyond the place in a page: same program, same hits.
+// Least recently used out first, by pages (a few lines that lie together), of which only the lines that have been
+// touched count. Independent of where the host put the memory, beyond the place in a page: same program, same hits.
 class L2Cache {
  public:
-  static constexpr uint64_t kPageBytes = 4096;
-  static constexpr int kMaxLines = 64;  // a page
+  static constexpr int kMaxLines = 64;  // a page: bits of a word
 
-  L2Cache(uint64_t capacity_bytes, uint64_t line_bytes);
+  // Sizes are powers of two, with at most kMaxLines lines a page.
+  L2Cache(uint64_t capacity_bytes, uint64_t line_bytes, uint64_t page_bytes);
 
   struct Outcome {
     uint32_t lines = 0;
@@ -62,8 +62,8 @@ class L2Cache {
   size_t SlotOf(uint64_t number) const { return static_cast<size_t>((number * 0x9E3779B97F4A7C15u) >> shift_); }
   Outcome TouchLines(uint32_t page, uint64_t lines, bool write);
 
-  uint64_t capacity_lines_;
-  uint32_t line_shift_;
+  uint64_t capacity_lines_, page_mask_;
+  uint32_t page_shift_, line_shift_;
   uint64_t resident_ = 0;
   std::vector<Page> pages_;
   std::vector<uint32_t> free_pages_, free_holds_;

@@ -15,7 +15,15 @@ bool SameLines(const Span& a, const Span& b) {
 
 }  // namespace
 
-LineSharing::LineSharing(size_t cores) : begin_(cores), end_(cores), kept_(cores), met_(cores * cores, -1) {}
+LineSharing::LineSharing(const Machine& machine, size_t cores)
+    : gap_(machine.sharing_gap),
+      memory_(machine.sharing_memory),
+      begin_(cores),
+      end_(cores),
+      kept_(cores),
+      met_(cores * cores, -1) {
+  for (Kept& kept : kept_) kept.spans.resize(static_cast<size_t>(machine.sharing_kept));
+}
 
 int LineSharing::Sharers(size_t core, const Span& span) {
   const size_t cores = kept_.size();
@@ -24,9 +32,9 @@ int LineSharing::Sharers(size_t core, const Span& span) {
     if (other == core) continue;
     if (begin_[other] < span.end && span.begin < end_[other]) {
       for (const Span& old : kept_[other].spans) {
-        // Over for longer than it took: no meeting any more.
-        if (old.until + (old.until - old.from) < span.from || !SameLines(span, old)) continue;
-        const Time until = std::max(span.from, old.until) + 2 * (old.until - old.from);
+        const auto took = static_cast<double>(old.until - old.from);
+        if (old.until + static_cast<Time>(gap_ * took) < span.from || !SameLines(span, old)) continue;
+        const Time until = std::max(span.from, old.until) + static_cast<Time>(memory_ * took);
         met_[core * cores + other] = std::max(met_[core * cores + other], until);
         met_[other * cores + core] = std::max(met_[other * cores + core], until);
         break;
@@ -40,7 +48,7 @@ int LineSharing::Sharers(size_t core, const Span& span) {
 void LineSharing::Add(size_t core, const Span& span) {
   Kept& kept = kept_[core];
   kept.spans[kept.next] = span;
-  kept.next = (kept.next + 1) % kKept;
+  kept.next = (kept.next + 1) % kept.spans.size();
   begin_[core] = span.begin;
   end_[core] = span.end;
   for (const Span& old : kept.spans) {

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "core/machine.h"
 #include "core/time.h"
 
 namespace ascsim {
@@ -18,10 +19,11 @@ struct Span {
 };
 
 // Cores that went over the same lines within a few instructions of each other hold each other up, the first as much as
-// the last: published figures show that they do not sort themselves out.
+// the last: published figures show that they do not sort themselves out. How few and how long: model.sharing_... of the
+// machine.
 class LineSharing {
  public:
-  explicit LineSharing(size_t cores);
+  LineSharing(const Machine& machine, size_t cores);
 
   // Other cores that share lines with `core`, which starts on `span` now.
   int Sharers(size_t core, const Span& span);
@@ -29,11 +31,11 @@ class LineSharing {
   void Add(size_t core, const Span& span);
 
  private:
-  static constexpr size_t kKept = 4;  // spans a core
   struct Kept {
-    std::array<Span, kKept> spans{};
+    std::vector<Span> spans;
     size_t next = 0;
   };
+  const double gap_, memory_;          // of the time that a span took
   std::vector<uint64_t> begin_, end_;  // over the spans of a core
   std::vector<Kept> kept_;
   std::vector<Time> met_;  // [core][other]: until when they share

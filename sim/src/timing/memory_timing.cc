@@ -5,21 +5,17 @@
 #include <algorithm>
 
 namespace ascsim {
-namespace {
-
-// Copies of few bursts queue for each line; longer ones are compared as streams.
-constexpr uint64_t kFewBursts = 2;
-
-}  // namespace
 
 MemoryTiming::MemoryTiming(const Machine& machine, int num_cores, L2Cache* l2)
     : machine_(machine),
       own_l2_(l2 != nullptr ? nullptr
-                            : std::make_unique<L2Cache>(machine.l2_bytes, static_cast<uint64_t>(machine.line_bytes))),
+                            : std::make_unique<L2Cache>(machine.l2_bytes, static_cast<uint64_t>(machine.line_bytes),
+                                                        machine.l2_page)),
       l2_(l2 != nullptr ? *l2 : *own_l2_),
-      hbm_(static_cast<size_t>(num_cores) * 2),
-      l2_path_(static_cast<size_t>(num_cores) * 2),
-      sharing_{LineSharing(static_cast<size_t>(num_cores)), LineSharing(static_cast<size_t>(num_cores))},
+      hbm_(machine, static_cast<size_t>(num_cores) * 2),
+      l2_path_(machine, static_cast<size_t>(num_cores) * 2),
+      sharing_{LineSharing(machine, static_cast<size_t>(num_cores)),
+               LineSharing(machine, static_cast<size_t>(num_cores))},
       line_(static_cast<uint64_t>(machine.line_bytes)),
       scalar_sets_(static_cast<size_t>(num_cores)),
       num_cores_(num_cores) {
@@ -100,7 +96,8 @@ CopyTime MemoryTiming::Copy(int core, bool write, bool atomic, uint64_t address,
   if (gap == 0 && runs.count > 1) runs = {address, 1, bytes, 0};
 
   const auto index = static_cast<size_t>(core);
-  const bool few = runs.count <= kFewBursts && runs.bytes <= line_;
+  // Copies of few bursts queue for each line; longer ones are compared as streams.
+  const bool few = runs.count <= static_cast<uint64_t>(machine_.short_copy) && runs.bytes <= line_;
   int sharers = 0;
   Span span;
   Lines lines;
@@ -169,7 +166,7 @@ bool MemoryTiming::ScalarHit(int core, uint64_t address) {
   auto& sets = scalar_sets_[static_cast<size_t>(core)];
   const uint64_t line = address / machine_.scalar_cache_line;
   // By the place in a page only, which does not depend on where the host put the memory.
-  std::vector<uint64_t>& lines = sets[line % (L2Cache::kPageBytes / machine_.scalar_cache_line) % sets.size()].lines;
+  std::vector<uint64_t>& lines = sets[line % (machine_.l2_page / machine_.scalar_cache_line) % sets.size()].lines;
   const auto found = std::find(lines.begin(), lines.end(), line);
   const bool hit = found != lines.end();
   if (hit) {

@@ -80,8 +80,8 @@ struct Timing::State {
   Slot PlaceLocalCopy(int core, const Instruction& i, const QueueTimes& queue, Time start) {
     const bool fill = i.op == Op::kFill;
     const uint64_t bytes = BytesOf(i.bursts);
-    const double work =
-        std::max(static_cast<double>(bytes) / machine.ub_copy_bytes_per_cycle, static_cast<double>(i.bursts.count));
+    const double work = std::max(static_cast<double>(bytes) / machine.ub_copy_bytes_per_cycle,
+                                 machine.ub_copy_burst * static_cast<double>(i.bursts.count));
     Slot slot;
     if (i.pipe == Pipe::kV) {
       slot = Vector(core, queue, start, work, machine.vector[static_cast<size_t>(Op::kCopy)][2]);
