@@ -292,7 +292,7 @@ class Model {
     const bool load = Scalar(i) && kind == AccessKind::kRead;
     for (const Live& w : live) {
       if (w.event == i || !Known(w.event, i) || (Scalar(i) && OwnScalar(w.event, i))) continue;
-      if (kind == AccessKind::kAtomic && w.kind == AccessKind::kAtomic) continue;
+      if (kind == AccessKind::kAtomicAdd && w.kind == AccessKind::kAtomicAdd) continue;
       if (!Scalar(w.event) && !load) continue;
       const uint64_t line = byte / kLine;
       const int in_gm = InGm(w.event, line, i);

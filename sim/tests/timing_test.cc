@@ -218,7 +218,7 @@ TEST(L2CacheTest, AsAPlainList) {
 }
 
 TEST(L2CacheTest, ALaunchFindsLinesButNobodyWhoHoldsThem) {
-  L2Cache cache(1 << 20, 512);
+  L2Cache cache(1 << 20, 512, 4096);
   Time start = 0;
   EXPECT_EQ(cache.Hold(kGm, false, 0, 0, 100, 1000, &start).missing, 1U);
   EXPECT_EQ(cache.Hold(kGm, false, 1, 0, 100, 1000, &start).missing, 0U);

@@ -29,7 +29,8 @@ class Footprint {
   }
   // An instruction that is stopped has told nothing.
   ~Footprint() {
-    for (uint64_t word = 0; word < touched_.size(); ++word) {
+    if (!used_) return;
+    for (uint64_t word = 0; word < blocks_; ++word) {
       for (uint64_t rest = std::exchange(touched_[word], 0); rest != 0; rest &= rest - 1) {
         bytes_[word * 64 + static_cast<uint64_t>(__builtin_ctzll(rest))] = 0;
       }

@@ -125,7 +125,7 @@ void L2Cache::BeginLaunch() {
 // Lines of the page that [begin, end) touches, wherever those lie.
 void L2Cache::DropLines(uint32_t page, uint64_t begin, uint64_t end) {
   Page& p = pages_[page];
-  const uint64_t first = p.number * kPageBytes, last = first + kPageBytes;
+  const uint64_t first = p.number << page_shift_, last = first + page_mask_ + 1;
   if (begin >= last || end <= first) return;
   const uint64_t from = begin > first ? begin - first : 0, to = std::min(end, last) - first - 1;
   const uint64_t lines = LineSet(from >> line_shift_, to >> line_shift_);
@@ -137,7 +137,7 @@ void L2Cache::DropLines(uint32_t page, uint64_t begin, uint64_t end) {
 
 void L2Cache::Drop(uint64_t address, uint64_t size) {
   if (size == 0) return;
-  const uint64_t end = address + size, first = address / kPageBytes, last = (end - 1) / kPageBytes;
+  const uint64_t end = address + size, first = address >> page_shift_, last = (end - 1) >> page_shift_;
   if (last - first >= pages_.size() - free_pages_.size()) {
     for (uint32_t page = newest_; page != kNone;) {
       const uint32_t older = pages_[page].older;
