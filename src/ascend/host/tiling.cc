@@ -136,6 +136,20 @@ int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
          q * weight_row * 4 + geometry + std::max({scratch, last, q * channels * 4});
 }
 
+// Tiles of a head: at least as many as queries need, more when the cores are then busy more evenly. A core with `n`
+// tiles of `q` queries takes time for n * (q + T / 4): queue V works on T queries in any case.
+int32_t Tiles(const Tiling& t, const Chip& chip) {
+  const int64_t heads = int64_t{t.batch} * t.heads;
+  const int64_t least = RoundUp(t.queries, t.tile_queries) / t.tile_queries;
+  int64_t best = least, best_cost = INT64_MAX;
+  for (int64_t tiles = least; tiles <= 4 * least && tiles <= t.queries; ++tiles) {
+    const int64_t rounds = RoundUp(heads * tiles, chip.vector_cores) / chip.vector_cores;
+    const int64_t cost = rounds * (4 * (RoundUp(t.queries, tiles) / tiles) + t.tile_queries);
+    if (cost < best_cost) best = tiles, best_cost = cost;
+  }
+  return static_cast<int32_t>(best);
+}
+
 // The tiling with the most resident levels, at most `most_resident`, and then the longest tiles, whose kernels take no
 // more UB than there is by `bytes_of`.
 template <class BytesOf>
@@ -162,7 +176,7 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
     const int32_t least = choice.tile_queries > 0 ? choice.tile_queries : (resident > 0 ? 32 : 16);
     for (t.tile_queries = largest; t.tile_queries >= least; t.tile_queries -= 16) {
       if (bytes_of(problem, t) > chip.ub_bytes) continue;
-      t.tiles = static_cast<int32_t>(RoundUp(t.queries, t.tile_queries) / t.tile_queries);
+      t.tiles = Tiles(t, chip);
       OrderSamples(&t);
       *tiling = t;
       return {};
