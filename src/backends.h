@@ -12,10 +12,15 @@
 namespace xmsda {
 
 // A backend computes a problem forward and backward; see msda.h for the meaning of the arguments. Backends whose
-// workspace functions are empty need none.
+// workspace functions are empty need none; one whose `backward` is empty has a forward pass only.
 struct Backend {
-  std::string name;  // "reference", "cpu" (best target), "cpu:avx2", ...
+  std::string name;  // "reference", "cpu" (best target), "cpu:avx2", "ascend-sim:resident", ...
   std::string description;
+  // Runs on a simulator: far slower than what it computes, a call at a time, without the executor's workers.
+  bool is_simulated = false;
+  // Of f16 value: the forward pass rounds each corner's weight (attention weight times bilinear weight) to f16 before it
+  // meets value, which is the backend's stated arithmetic; everything else is float32.
+  bool f16_weights = false;
   // Ok, or why this backend cannot compute the problem on this machine.
   std::function<Status(const Problem&)> supports;
   std::function<size_t(const Problem&, const ValueStrides& value, int num_workers)> forward_workspace;

@@ -64,9 +64,11 @@ class RecordingExecutor {
   int largest_ = 0;
 };
 
-// True when the backend must spread the problem over workers: by batch entry and head, the CPU also by queries.
+// True when the backend must spread the problem over workers (a simulator has none): by batch entry and head, the CPU
+// also by queries.
 inline bool HasSeveralTasks(const Backend& backend, const Problem& p) {
   const int64_t pairs = p.batch * p.num_heads;
+  if (backend.is_simulated) return false;
   if (pairs * p.num_queries * p.channels * p.SamplesPerQuery() == 0) return false;
   return pairs > 1 || (backend.name != "reference" && p.num_queries >= 64);
 }

@@ -125,7 +125,7 @@ void PrintRow(const NamedCase& named, const Contestant& c, const ordered_json& r
 std::string CheckResults(const Plan& plan, const NamedCase& named, const testing::CaseData& data,
                          const testing::Expected& expected, const Contestant& c) {
   std::string report;
-  for (const testing::Difference& difference : testing::Judge(data, expected, c.results)) {
+  for (const testing::Difference& difference : testing::Judge(*c.backend, data, expected, c.results)) {
     const bool was_run = difference.array == "output" ? plan.forward : plan.backward;
     if (was_run && !difference.ok) report += testing::Describe(*c.backend, named.test_case, difference);
   }
