@@ -27,12 +27,25 @@ bool IsSet(const char* variable) {
   return text != nullptr && *text != '\0';
 }
 
+// "what "got": expected ..." as "argument: expected ..., got "got""; empty when it is something else.
+std::string ExpectedGot(const std::string& message, const std::string& what, const std::string& argument) {
+  const size_t end = message.find("\": expected ");
+  if (!message.starts_with(what + " \"") || end == std::string::npos) return "";
+  const std::string got = message.substr(what.size() + 1, end - what.size());
+  return argument + message.substr(end + 1) + ", got " + got;
+}
+
 // The simulator names the environment's variables, which the caller may never have heard of.
 std::string Reworded(std::string message) {
-  constexpr std::pair<const char*, const char*> kNames[] = {{"ASCSIM_CHIP, ASCSIM_SET: ", "chip, set: "},
-                                                            {"ASCSIM_CHECK", "check"},
-                                                            {"ASCSIM_TRACE", "trace"},
-                                                            {"ASCSIM_STATS", "stats"}};
+  constexpr const char* kTable = "ASCSIM_CHIP, ASCSIM_SET: ";
+  if (message.starts_with(kTable)) {
+    const std::string rest = message.substr(std::strlen(kTable));
+    for (const auto& [what, argument] : {std::pair("unknown chip", "chip"), std::pair("override", "set")}) {
+      if (std::string text = ExpectedGot(rest, what, argument); !text.empty()) return text;
+    }
+  }
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {kTable, "chip, set: "}, {"ASCSIM_CHECK", "check"}, {"ASCSIM_TRACE", "trace"}, {"ASCSIM_STATS", "stats"}};
   for (const auto& [from, to] : kNames) {
     if (message.starts_with(from)) return to + message.substr(std::strlen(from));
   }
@@ -237,7 +250,8 @@ Backend MakeBackend(const Variant& variant) {
   backend.name = is_auto ? "ascend-sim" : std::string("ascend-sim:") + variant.name;
   backend.description = std::string("Ascend kernels, simulated: ") + variant.description;
   backend.is_simulated = true;
-  backend.f16_weights = variant.f16_weights;
+  // Saturation is Cast's; corner weights come from differences of the attention weight and its parts.
+  backend.arithmetic = {.f16_weights = variant.f16_weights, .f16_saturates = true, .infinite_weights_are_nan = true};
   backend.supports = [&variant](const Problem& problem) {
     const std::lock_guard lock(mutex);
     Status status = Begin();

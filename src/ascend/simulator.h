@@ -11,12 +11,13 @@ namespace xmsda::ascend {
 
 // What the simulator is asked for; what is empty is as the environment says (ASCSIM_CHIP and so on, see sim/README.md).
 struct SimulatorOptions {
-  std::string chip;   // "910b2", ...
-  std::string set;    // changes to the chip's table: "dma.issue=30,scalar.issue=2"
-  std::string check;  // strict, auto-sync, permissive or off
-  std::string trace;  // file for the timeline
-  std::string stats;  // file for the statistics of all launches, JSON
-  std::string log;  // file for the tables; none are printed unless this or ASCSIM_LOG or ASCSIM_REPORT names something
+  std::string chip = {};   // "910b2", ...
+  std::string set = {};    // changes to the chip's table: "dma.issue=30,scalar.issue=2"
+  std::string check = {};  // strict, auto-sync, permissive or off
+  std::string trace = {};  // file for the timeline
+  std::string stats = {};  // file for the statistics of all launches, JSON
+  std::string log =
+      {};  // file for the tables; none are printed unless this or ASCSIM_LOG or ASCSIM_REPORT names something
   bool progress = false;
   bool operator==(const SimulatorOptions&) const = default;
 };

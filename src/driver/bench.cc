@@ -61,7 +61,7 @@ Status RunOnce(const Plan& plan, const testing::CaseData& data, const Executor& 
     });
     if (!status.ok()) return status;
   }
-  if (!plan.backward) return {};
+  if (!plan.backward || !c->backend->backward) return {};
   const Gradients gradients{c->results.grad_value.data(), c->results.grad_locations.data(),
                             c->results.grad_weights.data(), data.grad_value_strides};
   return Timed(&c->backward_ms, [&] {
@@ -159,7 +159,8 @@ Status BenchCase(const Plan& plan, NamedCase named, const Executor& executor, or
                         {"forward_workspace_bytes", c.forward_workspace.size()},
                         {"backward_workspace_bytes", c.backward_workspace.size()}};
     if (plan.forward) row["passes"].push_back(Summary(named.test_case.problem, c.forward_ms, false));
-    if (plan.backward) row["passes"].push_back(Summary(named.test_case.problem, c.backward_ms, true));
+    if (plan.backward && c.backend->backward)
+      row["passes"].push_back(Summary(named.test_case.problem, c.backward_ms, true));
     const std::string report = CheckResults(plan, named, data, expected, c);
     row["ok"] = report.empty();
     row["report"] = report;

@@ -15,9 +15,10 @@
 //
 // sums: a sum of n products is off by at most gamma(n) * sum |products|, gamma(n) = n*u / (1 - n*u).
 //
-// f16 weights: a backend that says so (Backend::f16_weights) rounds the weight of each corner, attention weight times
-// two hats, to f16: off by at most 2^-11 of itself, or by half of f16's least subnormal, 2^-25. That error meets the
-// pixel and the roundings of the sum as the weight itself does. Apart from `bound`, which others must keep without it.
+// f16 weights: a backend that says so (Arithmetic::f16_weights) rounds the weight of each corner, attention weight
+// times two hats, to f16: off by at most 2^-11 of itself, or by half of f16's least subnormal, 2^-25. That error meets
+// the pixel and the roundings of the sum as the weight itself does. Apart from `bound`, which others must keep without
+// it.
 //
 // underflow: each product loses at most half the least subnormal, `tiny`, whatever its size.
 #include "testing/bounds.h"

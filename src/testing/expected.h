@@ -13,7 +13,7 @@ namespace xmsda::testing {
 struct ExpectedArray {
   std::vector<double> value;
   std::vector<double> bound;
-  // How much further a backend with `f16_weights` may be off; empty where that has no meaning.
+  // How much further a backend with Arithmetic::f16_weights may be off; empty where that has no meaning.
   std::vector<double> f16_weights_bound;
 };
 

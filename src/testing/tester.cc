@@ -53,7 +53,7 @@ struct ArrayView {
   std::vector<Axis> axes;
   const ExpectedArray* expected;
   bool is_gradient;
-  bool f16_weights = false;  // see Backend
+  Arithmetic arithmetic = {};  // of the backend
 
   int64_t NumElements() const {
     int64_t elements = 1;
@@ -125,6 +125,12 @@ std::array<ArrayView, 4> ViewsOf(const CaseData& data, const Expected& expected,
   return views;
 }
 
+// Whether the backend may have turned the infinity `rounded` of a finite result into `got`.
+bool Saturated(const ArrayView& view, double got, double rounded) {
+  return view.arithmetic.f16_saturates && view.dtype == DType::kF16 &&
+         got == std::copysign(RoundingOf(DType::kF16).largest, rounded);
+}
+
 // |got - expected| over what is allowed: at most 1 when all is well, infinity when no bound applies.
 double ErrorOverBound(const ArrayView& view, int64_t i, double got, double* bound) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -133,13 +139,16 @@ double ErrorOverBound(const ArrayView& view, int64_t i, double got, double* boun
   const double rounded = RoundTo(view.dtype, expected);
   *bound = 0;
   if (!std::isfinite(rounded)) {
+    if (std::isfinite(expected) && Saturated(view, got, rounded)) return 0;
     if (view.is_gradient) return std::isfinite(got) ? kInf : 0;
-    return (std::isnan(rounded) ? std::isnan(got) : got == rounded) ? 0 : kInf;
+    if (std::isnan(rounded) ? std::isnan(got) : got == rounded) return 0;
+    return std::isinf(expected) && view.arithmetic.infinite_weights_are_nan && std::isnan(got) ? 0 : kInf;
   }
   if (view.expected->bound.empty()) return got == rounded ? 0 : kInf;  // +0 and -0 are the same sum
   const Rounding rounding = RoundingOf(view.dtype);
   double before = view.expected->bound[index];
-  if (view.f16_weights && !view.expected->f16_weights_bound.empty()) before += view.expected->f16_weights_bound[index];
+  if (view.arithmetic.f16_weights && !view.expected->f16_weights_bound.empty())
+    before += view.expected->f16_weights_bound[index];
   *bound = before + rounding.unit * (std::abs(expected) + before) + rounding.tiny;
   if (std::isinf(got)) {  // fine when rounding up from within the bound overflows
     return std::abs(expected) + *bound > rounding.largest && std::signbit(got) == std::signbit(expected) ? 0 : kInf;
@@ -305,7 +314,7 @@ std::vector<Difference> Judge(const Backend& backend, const CaseData& data, cons
                               const Results& results) {
   std::vector<Difference> differences;
   for (ArrayView view : ViewsOf(data, expected, results)) {
-    view.f16_weights = backend.f16_weights;
+    view.arithmetic = backend.arithmetic;
     if (!view.is_gradient || backend.backward) differences.push_back(JudgeArray(view));
   }
   return differences;
