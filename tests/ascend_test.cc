@@ -92,7 +92,7 @@ TEST(Ascend, LimitsOfTheVariantsByRows) {
   const Limit limits[] = {
       {"b1_q3_m1_d4_p1_l2x2,2x2@0", "levels: expected no pixel in two levels on Ascend, got a level that starts at 0"},
       {"b1_q3_m1_d2000_p1_l2x2", "channels: expected tiles of 16 queries to fit into "},
-      {"b1_q3_m200_d64_p1_l2x2", "num_heads: expected at most 40960 bytes for all heads of a pixel in float32"},
+      {"b1_q3_m200_d64_p1_l2x2", "num_heads: expected at most 36864 bytes for all heads of a pixel in float32"},
       {"b1_q3_m1_d16_p1_l2x32770", "levels: expected rows of at most 32768 pixels on Ascend, got 32770"},
       {"b1_q3_m1_d64_p1_l20000x8000,20000x8000", "levels: expected less than 2^31 blocks of 32 bytes a head"},
       {"b1_q300000000_m1_d4_p1_l2x2", "num_queries: expected less than 2^28 on Ascend, got 300000000"},

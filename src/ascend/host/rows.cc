@@ -21,25 +21,27 @@ namespace {
 
 using xmsda_ascend::Tiling;
 
-constexpr RowsChoice kAsManyAsFit = {}, kNoneResident = {.tile_queries = 0, .resident_levels = 0};
+constexpr RowsChoice kAsManyAsFit = {.raw = false, .tile_queries = 0, .resident_levels = -1};
+constexpr RowsChoice kNoneResident = {.raw = false, .tile_queries = 0, .resident_levels = 0};
 
 // Images start at multiples of this in the workspace: what allocations on the device have.
 int64_t Aligned(int64_t bytes) { return (bytes + 511) / 512 * 512; }
 
 int64_t Tiles(const Tiling& t) { return int64_t{t.batch} * t.heads * t.tiles; }
 
-// Rows of images, those around the levels included.
-int64_t Rows(const Tiling& t) {
-  int64_t rows = 1;
-  for (int32_t l = 0; l < t.num_levels; ++l) rows += t.level[l].height + 2;
-  return t.batch * rows;
+int64_t Pixels(const Tiling& t) {
+  int64_t pixels = 0;
+  for (int32_t l = 0; l < t.num_levels; ++l) pixels += int64_t{t.level[l].height} * t.level[l].width;
+  return t.batch * pixels;
 }
 
+// The zeros that kernels read beside value as it is are not needed with an image: they are given the image again.
+//
 // acl takes pointers of inputs that are not const.
 void* Device(const void* pointer) { return const_cast<void*>(pointer); }
 
 Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
-  const uint32_t blocks = Blocks(launch.chip, Rows(t));
+  const uint32_t blocks = Blocks(launch.chip, Pixels(t));
   void* const value = Device(launch.inputs.value);
   const uint32_t error = launch.problem.value_dtype == DType::kF16
                              ? ACLRT_LAUNCH_KERNEL(xmsda_image_f16)(blocks, launch.stream, value, image, t)
@@ -61,11 +63,12 @@ Status RowsForward(const RowsChoice& choice, const Launch& launch, void* output)
   const uint32_t blocks = Blocks(launch.chip, Tiles(t));
   void* const locations = Device(launch.inputs.locations);
   void* const weights = Device(launch.inputs.weights);
-  const uint32_t error = launch.problem.value_dtype == DType::kF16
-                             ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(blocks, launch.stream, launch.workspace,
-                                                                           locations, weights, output, t)
-                             : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(blocks, launch.stream, launch.workspace,
-                                                                           locations, weights, output, t);
+  const uint32_t error =
+      launch.problem.value_dtype == DType::kF16
+          ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                        locations, weights, output, t)
+          : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                        locations, weights, output, t);
   return Acl("xmsda_rows_forward", static_cast<int>(error));
 }
 
@@ -89,16 +92,16 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   void* const weights = Device(launch.inputs.weights);
   void* const grad = Device(grad_output);
   uint32_t error =
-      half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, image, locations, weights, grad,
+      half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, image, image, locations, weights, grad,
                                                           grad_image, gradients.locations, gradients.weights, t)
-           : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, image, locations, weights, grad,
+           : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, image, image, locations, weights, grad,
                                                           grad_image, gradients.locations, gradients.weights, t);
   if (Status status = Acl("xmsda_rows_backward", static_cast<int>(error)); !status.ok()) return status;
   if (!EveryPixelHasALevel(problem)) {
     const int64_t bytes = problem.batch * problem.value_size * problem.num_heads * problem.channels * (half ? 2 : 4);
     if (Status status = FillZeros(launch, gradients.value, bytes); !status.ok()) return status;
   }
-  blocks = Blocks(launch.chip, Rows(t));
+  blocks = Blocks(launch.chip, Pixels(t));
   error = half ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f16)(blocks, launch.stream, grad_image, gradients.value, t)
                : ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f32)(blocks, launch.stream, grad_image, gradients.value, t);
   return Acl("xmsda_grad_value", static_cast<int>(error));
@@ -141,25 +144,26 @@ constexpr const char* kLimits =
 
 }  // namespace
 
-constinit const Variant kResident = {"resident",
-                           "by rows; the smallest levels stay in UB as far as they fit, all four corners of a sample "
-                           "come by one copy otherwise",
-                           kLimits,
-                           true,
-                           [](const Problem& p, const Chip& c) { return RowsSupports(kAsManyAsFit, p, c); },
-                           RowsForwardWorkspace,
-                           [](const Launch& l, void* output) { return RowsForward(kAsManyAsFit, l, output); },
-                           RowsBackwardWorkspace,
-                           Backward};
+constinit const Variant kResident = {
+    "resident",
+    "by rows; the smallest levels stay in UB as far as they fit, all four corners of a sample "
+    "come by one copy otherwise",
+    kLimits,
+    true,
+    [](const Problem& p, const Chip& c) { return RowsSupports(kAsManyAsFit, p, c); },
+    RowsForwardWorkspace,
+    [](const Launch& l, void* output) { return RowsForward(kAsManyAsFit, l, output); },
+    RowsBackwardWorkspace,
+    Backward};
 
 constinit const Variant kDma1 = {"dma1",
-                       "by rows; all four corners of a sample come by one copy",
-                       kLimits,
-                       true,
-                       [](const Problem& p, const Chip& c) { return RowsSupports(kNoneResident, p, c); },
-                       RowsForwardWorkspace,
-                       [](const Launch& l, void* output) { return RowsForward(kNoneResident, l, output); },
-                       RowsBackwardWorkspace,
-                       Backward};
+                                 "by rows; all four corners of a sample come by one copy",
+                                 kLimits,
+                                 true,
+                                 [](const Problem& p, const Chip& c) { return RowsSupports(kNoneResident, p, c); },
+                                 RowsForwardWorkspace,
+                                 [](const Launch& l, void* output) { return RowsForward(kNoneResident, l, output); },
+                                 RowsBackwardWorkspace,
+                                 Backward};
 
 }  // namespace xmsda::ascend
