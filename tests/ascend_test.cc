@@ -1,6 +1,7 @@
-// The variants of the Ascend kernels on the simulator: their table, limits, failures, chips, and every one of them on a
-// few problems (the other tests take turns, see check_all.h).
+// The variants of the Ascend kernels on the simulator: table, limits, failures, chips, and each on a few problems.
 // SPDX-License-Identifier: Apache-2.0
+//
+// In the other tests they take turns, see check_all.h.
 #include "ascend/host/variants.h"
 
 #include <cstdlib>

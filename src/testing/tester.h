@@ -27,8 +27,8 @@ struct RunOptions {
   uint8_t poison = 0xFF;
 };
 
-// Forward and, where the backend has it, backward. Other than Ok also when a guard byte of any array, a gap of a padded layout, or an input was
-// written to.
+// Forward and, where the backend has it, backward. Other than Ok also when a guard byte of any array, a gap of a padded
+// layout, or an input was written to.
 Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results);
 
 // The worst element of one array.
@@ -42,8 +42,9 @@ struct Difference {
   bool ok = true;
 };
 
-// One entry per array that the backend computes, judged by its stated arithmetic. NaN and infinity must be there exactly where the reference has them; in gradients either may
-// stand for the other, since the order of a sum decides between them.
+// One entry per array that the backend computes, judged by its stated arithmetic. NaN and infinity must be there
+// exactly where the reference has them; in gradients either may stand for the other, since the order of a sum decides
+// between them.
 std::vector<Difference> Judge(const Backend& backend, const CaseData& data, const Expected& expected,
                               const Results& results);
 
