@@ -13,7 +13,7 @@ PYTEST=(-n "$JOBS" --dist loadgroup -m "not slow")
 if [ "${LONG:-0}" = 1 ]; then
   FUZZ_SECONDS=600
   SIM_FUZZ_SECONDS=600
-  export XMSDA_TEST_SECONDS=300
+  export XMSDA_TEST_SECONDS=300 XMSDA_TEST_ALL_SIMULATED=1
   PYTEST=(-n "$JOBS" --dist loadgroup)
 fi
 export ASAN_OPTIONS="strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"

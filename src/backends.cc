@@ -6,6 +6,9 @@
 
 #include "cpu/plan.h"
 #include "reference/reference.h"
+#ifdef XMSDA_ASCEND
+#include "ascend/simulator.h"
+#endif
 
 namespace xmsda {
 namespace {
@@ -62,6 +65,9 @@ std::vector<Backend> MakeBackends() {
     const std::string name = TargetName(target);
     backends.push_back(CpuBackend("cpu:" + name, "SIMD kernels, target " + name, target));
   }
+#ifdef XMSDA_ASCEND
+  for (Backend& backend : ascend::SimulatorBackends()) backends.push_back(std::move(backend));
+#endif
   return backends;
 }
 

@@ -11,11 +11,26 @@
 
 namespace xmsda {
 
+// What a backend states of its arithmetic; all false is float32 (double for f64) and roundings to nearest. Judges take
+// it into account (testing/tester.h).
+struct Arithmetic {
+  // Of f16 value: the forward pass rounds each corner's weight (attention weight times bilinear weight) to f16 before
+  // it meets value; products are exact then.
+  bool f16_weights = false;
+  // Results beyond the range of f16 become its largest number instead of infinity.
+  bool f16_saturates = false;
+  // An infinite attention weight gives NaN where infinity is right.
+  bool infinite_weights_are_nan = false;
+};
+
 // A backend computes a problem forward and backward; see msda.h for the meaning of the arguments. Backends whose
-// workspace functions are empty need none.
+// workspace functions are empty need none; one whose `backward` is empty has a forward pass only.
 struct Backend {
-  std::string name;  // "reference", "cpu" (best target), "cpu:avx2", ...
+  std::string name;  // "reference", "cpu" (best target), "cpu:avx2", "ascend-sim:resident", ...
   std::string description;
+  // Runs on a simulator: far slower than what it computes, a call at a time, without the executor's workers.
+  bool is_simulated = false;
+  Arithmetic arithmetic;
   // Ok, or why this backend cannot compute the problem on this machine.
   std::function<Status(const Problem&)> supports;
   std::function<size_t(const Problem&, const ValueStrides& value, int num_workers)> forward_workspace;

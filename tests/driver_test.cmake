@@ -3,7 +3,8 @@
 #
 # success: exit code 0, something on stdout, nothing on stderr. json: also, stdout is JSON whose member FIELD (a path of
 # names and indices) is VALUE. failure: exit code 1, nothing on stderr, and a stdout that matches MESSAGE. refusal: exit
-# code 2, nothing on stdout, exactly one line on stderr, which matches MESSAGE. EMULATOR, if given, runs the driver.
+# code 2, nothing on stdout, exactly one line on stderr, which matches MESSAGE. EMULATOR, if given, runs the driver;
+# FILES must have been written.
 cmake_minimum_required(VERSION 3.25)
 separate_arguments(arguments UNIX_COMMAND "${ARGUMENTS}")
 separate_arguments(emulator UNIX_COMMAND "${EMULATOR}")
@@ -31,6 +32,12 @@ endif()
 if(NOT code STREQUAL "0" OR out STREQUAL "" OR NOT err STREQUAL "")
   message(FATAL_ERROR "expected exit code 0, output, and no message, got ${got}")
 endif()
+separate_arguments(files UNIX_COMMAND "${FILES}")
+foreach(file ${files})
+  if(NOT EXISTS "${file}")
+    message(FATAL_ERROR "expected the file ${file}, got none; ${got}")
+  endif()
+endforeach()
 if(EXPECT STREQUAL "json")
   separate_arguments(field UNIX_COMMAND "${FIELD}")
   string(JSON value ERROR_VARIABLE error GET "${out}" ${field})

@@ -84,6 +84,48 @@ TEST(Tester, SmallErrorsAreCaughtInRandomMode) {
   }
 }
 
+// What a backend states of its arithmetic is allowed to it, in that amount, and to no other.
+TEST(Tester, StatedArithmeticIsAllowed) {
+  const CaseData data = MakeCase({Parse("b1_q5_m2_d6_p2_f16_locf32_l8x4"), Pattern::kUniform});
+  Expected expected = ComputeExpected(data, SerialExecutor());
+  const auto report = [&](const Arithmetic& arithmetic, double got) {
+    Backend backend = Sabotaged({[=](const Problem&, void* output) { StoreElement(DType::kF16, output, 7, got); }, {}});
+    backend.arithmetic = arithmetic;
+    return CheckBackend(backend, data, expected);
+  };
+  const ExpectedArray& output = expected.output;
+  ASSERT_EQ(output.f16_weights_bound.size(), output.value.size());
+  ASSERT_GT(output.f16_weights_bound[7], 0);
+  // Far from the rounding of the result itself, which is 2^-11 of it.
+  expected.output.value[7] = 0;
+  EXPECT_EQ(report({.f16_weights = true}, 0.9 * output.f16_weights_bound[7]), "");
+  EXPECT_NE(report({.f16_weights = true}, 1.2 * output.f16_weights_bound[7]), "");
+  EXPECT_NE(report({.f16_saturates = true, .infinite_weights_are_nan = true}, 0.9 * output.f16_weights_bound[7]), "");
+  expected.output.value[7] = -70000;
+  EXPECT_EQ(report({.f16_saturates = true}, -65504), "");
+  EXPECT_NE(report({.f16_saturates = true}, 65504), "");
+  EXPECT_NE(report({.f16_weights = true, .infinite_weights_are_nan = true}, -65504), "");
+  expected.output.value[7] = HUGE_VAL;
+  EXPECT_EQ(report({.infinite_weights_are_nan = true}, std::nan("")), "");
+  EXPECT_NE(report({.f16_weights = true, .f16_saturates = true}, std::nan("")), "");
+  EXPECT_NE(report({.f16_saturates = true}, 65504), "");
+}
+
+TEST(Tester, ForwardOnlyBackendsAreJudgedByTheirOutput) {
+  Backend backend = Backends().front();
+  backend.backward = {};
+  const CaseData data = MakeCase({Parse("b1_q5_m2_d6_p2_l8x4"), Pattern::kUniform});
+  const Expected expected = ComputeExpected(data, SerialExecutor());
+  EXPECT_EQ(CheckBackend(backend, data, expected), "");
+  Results results;
+  ASSERT_TRUE(RunBackend(backend, data, {}, &results).ok());
+  EXPECT_EQ(Judge(backend, data, expected, results).size(), 1u);
+  EXPECT_EQ(CompareBits(data, results, results), "");
+  Backend wrong = Sabotaged({[](const Problem&, void* output) { static_cast<float*>(output)[3] += 1; }, {}});
+  wrong.backward = {};
+  EXPECT_NE(CheckBackend(wrong, data, expected), "");
+}
+
 TEST(Tester, UnwrittenAndNotFiniteElementsAreCaught) {
   const Sabotage nan{
       [](const Problem& problem, void* output) { StoreElement(problem.value_dtype, output, 7, std::nan("")); }, {}};

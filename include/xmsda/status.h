@@ -11,6 +11,7 @@ enum class StatusCode {
   kOk = 0,
   kInvalidArgument,  // an argument's value, shape or type; nothing was written
   kUnsupported,      // valid, but not by this backend or on this machine
+  kDevice,           // a device, or the simulator of one, failed: its own message; outputs are undefined
 };
 
 // The message reads "<argument>: expected <what>, got <what came>". Nothing is written to any output
@@ -22,6 +23,7 @@ class [[nodiscard]] Status {
     return Status(StatusCode::kInvalidArgument, std::move(message));
   }
   static Status Unsupported(std::string message) { return Status(StatusCode::kUnsupported, std::move(message)); }
+  static Status Device(std::string message) { return Status(StatusCode::kDevice, std::move(message)); }
 
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }

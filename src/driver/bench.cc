@@ -61,7 +61,7 @@ Status RunOnce(const Plan& plan, const testing::CaseData& data, const Executor& 
     });
     if (!status.ok()) return status;
   }
-  if (!plan.backward) return {};
+  if (!plan.backward || !c->backend->backward) return {};
   const Gradients gradients{c->results.grad_value.data(), c->results.grad_locations.data(),
                             c->results.grad_weights.data(), data.grad_value_strides};
   return Timed(&c->backward_ms, [&] {
@@ -125,7 +125,7 @@ void PrintRow(const NamedCase& named, const Contestant& c, const ordered_json& r
 std::string CheckResults(const Plan& plan, const NamedCase& named, const testing::CaseData& data,
                          const testing::Expected& expected, const Contestant& c) {
   std::string report;
-  for (const testing::Difference& difference : testing::Judge(data, expected, c.results)) {
+  for (const testing::Difference& difference : testing::Judge(*c.backend, data, expected, c.results)) {
     const bool was_run = difference.array == "output" ? plan.forward : plan.backward;
     if (was_run && !difference.ok) report += testing::Describe(*c.backend, named.test_case, difference);
   }
@@ -159,7 +159,8 @@ Status BenchCase(const Plan& plan, NamedCase named, const Executor& executor, or
                         {"forward_workspace_bytes", c.forward_workspace.size()},
                         {"backward_workspace_bytes", c.backward_workspace.size()}};
     if (plan.forward) row["passes"].push_back(Summary(named.test_case.problem, c.forward_ms, false));
-    if (plan.backward) row["passes"].push_back(Summary(named.test_case.problem, c.backward_ms, true));
+    if (plan.backward && c.backend->backward)
+      row["passes"].push_back(Summary(named.test_case.problem, c.backward_ms, true));
     const std::string report = CheckResults(plan, named, data, expected, c);
     row["ok"] = report.empty();
     row["report"] = report;

@@ -40,7 +40,7 @@ bool CheckOne(const NamedCase& named, const testing::CaseData& data, const testi
   std::string ratios;
   if (status.ok()) {
     report = testing::CheckTargets(backend, named.test_case.problem, results);
-    for (const testing::Difference& difference : testing::Judge(data, expected, results)) {
+    for (const testing::Difference& difference : testing::Judge(backend, data, expected, results)) {
       (*row)["arrays"].push_back(ToJson(difference));
       if (!difference.ok) {
         report += testing::Describe(backend, named.test_case, difference, executor.num_workers);

@@ -3,6 +3,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#ifdef XMSDA_ASCEND
+#include "ascend/host/variants.h"
+#endif
 #include "driver/options.h"
 #include "testing/workloads.h"
 
@@ -13,6 +16,14 @@ int List(bool json) {
   for (const Backend& backend : Backends()) {
     all["backends"].push_back({{"name", backend.name}, {"description", backend.description}});
   }
+#ifdef XMSDA_ASCEND
+  for (const ascend::Variant* variant : ascend::Variants()) {
+    all["variants"].push_back({{"name", variant->name},
+                               {"description", variant->description},
+                               {"limits", variant->limits},
+                               {"backward", variant->backward != nullptr}});
+  }
+#endif
   for (const testing::Workload& workload : testing::Workloads()) {
     all["workloads"].push_back({{"name", workload.name},
                                 {"problem", workload.problem},
@@ -27,8 +38,15 @@ int List(bool json) {
   }
   std::printf("backends\n");
   for (const Backend& backend : Backends()) {
-    std::printf("  %-14s %s\n", backend.name.c_str(), backend.description.c_str());
+    std::printf("  %-22s %s\n", backend.name.c_str(), backend.description.c_str());
   }
+#ifdef XMSDA_ASCEND
+  std::printf("variants of the Ascend kernels\n");
+  for (const ascend::Variant* variant : ascend::Variants()) {
+    std::printf("  %-14s %s\n  %-14s takes %s%s\n", variant->name, variant->description, "", variant->limits,
+                variant->backward == nullptr ? "; forward only" : "");
+  }
+#endif
   std::printf("workloads\n");
   for (const testing::Workload& workload : testing::Workloads()) {
     std::printf("  %-14s %-66s %-8s %s\n", workload.name, workload.problem, testing::PatternName(workload.pattern),

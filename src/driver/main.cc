@@ -1,7 +1,6 @@
 // The command line program `xmsda`.
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -11,14 +10,14 @@
 #include "driver/options.h"
 
 namespace xmsda::driver {
-namespace {
 
-// One line on stderr, whatever the message holds.
-int Refuse(std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  std::fprintf(stderr, "xmsda: %s\n", message.c_str());
-  return kBadInput;
+#ifndef XMSDA_ASCEND
+int Simulate(const Options&) {
+  return Refuse("mode: simulate needs a build with the simulator, got one without: cmake -DXMSDA_ASCEND=ON");
 }
+#endif
+
+namespace {
 
 void AddCommonOptions(CLI::App* mode, Options* options) {
   mode->add_option("problems", options->problems,
@@ -31,6 +30,19 @@ void AddCommonOptions(CLI::App* mode, Options* options) {
   mode->add_flag("--json", options->json, "Print JSON");
 }
 
+void AddSimulateOptions(CLI::App* mode, Options* options) {
+  mode->add_option("problem", options->problems, "Problem, as for check (default: detr-enc)");
+  mode->add_option("--variant", options->variant, "auto or a variant of `xmsda list`");
+  mode->add_option("--chip", options->chip, "910b1 to 910b4, or a file like those in sim/machines");
+  mode->add_option("--set", options->set, "Changes to the chip's table: name=value,...");
+  mode->add_option("--sampling", options->sampling, "local, uniform, hot, outside, exact or nasty");
+  mode->add_option("--seed", options->seed, "Seed of the inputs");
+  mode->add_option("--pass", options->pass, "forward, backward or both");
+  mode->add_option("--trace", options->trace, "File for the timeline, which ui.perfetto.dev opens");
+  mode->add_option("--stats", options->stats, "File for all statistics (JSON)");
+  mode->add_flag("--json", options->json, "Print JSON instead of tables");
+}
+
 int RunMode(const Options& options, const std::vector<std::string>& default_problems, bool all_backends,
             const std::function<int(const Plan&)>& mode) {
   Plan plan;
@@ -40,11 +52,13 @@ int RunMode(const Options& options, const std::vector<std::string>& default_prob
 
 int Main(int argc, char** argv) {
   CLI::App app(
-      "Multi-scale deformable attention on the CPU: checks and measurements.\n"
+      "Multi-scale deformable attention on the CPU and on simulated Ascend chips: checks and measurements.\n"
       "Exit codes: 0 success, 1 a check failed, 2 bad input.",
       "xmsda");
   app.require_subcommand(1);
   Options options;
+  CLI::App* simulate = app.add_subcommand("simulate", "Run the Ascend kernels on the simulator: where the time goes");
+  AddSimulateOptions(simulate, &options);
   CLI::App* list = app.add_subcommand("list", "List backends, workloads and sampling patterns");
   list->add_flag("--json", options.json, "Print JSON");
   CLI::App* check = app.add_subcommand("check", "Compare backends with the reference (default: all workloads)");
@@ -60,15 +74,17 @@ int Main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
     if (app.get_subcommands().empty()) {
       const std::string got = argc > 1 ? std::string("\"") + argv[1] + "\"" : "none";
-      return Refuse("mode: expected list, check, bitwise, grad or bench, got " + got);
+      return Refuse("mode: expected list, check, bitwise, grad, bench or simulate, got " + got);
     }
     return Refuse(error.what());
   }
   if (*list) return List(options.json);
+  if (*simulate) return Simulate(options);
   if (*check) return RunMode(options, WorkloadNames(), true, &Check);
   if (*bitwise) return RunMode(options, WorkloadNames(), false, &Bitwise);
   const std::vector<std::string> small = {"mmcv-unit", "b2_q5_m3_d7_p3,1_l6x9,4x3", "b1_q900_m2_d16_p2_l12x12",
                                           "b1_q9_m2_d32_p2_l6x4,3x3_discrete"};
+  if (*grad) options.pass = "backward";  // backends without one are refused
   if (*grad) return RunMode(options, small, false, &Grad);
   return RunMode(options, {"detr-enc"}, false, &Bench);
 }

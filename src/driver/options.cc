@@ -3,6 +3,7 @@
 #include "driver/options.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "testing/workloads.h"
 
@@ -43,6 +44,12 @@ Status CheckRange(const char* name, int value, int low, int high) {
 
 }  // namespace
 
+int Refuse(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::fprintf(stderr, "xmsda: %s\n", message.c_str());
+  return kBadInput;
+}
+
 std::vector<std::string> WorkloadNames() {
   std::vector<std::string> names;
   for (const testing::Workload& workload : testing::Workloads()) names.emplace_back(workload.name);
@@ -60,7 +67,8 @@ Status MakePlan(const Options& options, const std::vector<std::string>& default_
   }
   if (plan->backends.empty()) {
     for (const Backend& backend : Backends()) {
-      if (all_backends ? backend.name != "reference" : backend.name == "cpu") plan->backends.push_back(&backend);
+      const bool is_default = backend.name != "reference" && !backend.is_simulated;
+      if (all_backends ? is_default : backend.name == "cpu") plan->backends.push_back(&backend);
     }
   }
   for (const NamedCase& named : plan->cases) {
@@ -72,6 +80,10 @@ Status MakePlan(const Options& options, const std::vector<std::string>& default_
   if (Status status = CheckRange("repeats", options.repeats, 1, 1000000); !status.ok()) return status;
   if (options.pass != "forward" && options.pass != "backward" && options.pass != "both") {
     return Status::InvalidArgument("pass: expected forward, backward or both, got \"" + options.pass + "\"");
+  }
+  for (const Backend* backend : plan->backends) {
+    if (options.pass != "backward" || backend->backward) continue;
+    return Status::Unsupported("backend: expected one with a backward pass, got \"" + backend->name + "\"");
   }
   plan->threads = options.threads;
   plan->repeats = options.repeats;

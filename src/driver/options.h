@@ -28,6 +28,11 @@ struct Options {
   int repeats = 11;
   std::string pass = "both";
   bool json = false;
+  // Of simulate.
+  std::string variant = "auto";
+  std::string chip = "910b2";
+  std::string set;           // changes to the chip's table, "name=value,..."
+  std::string trace, stats;  // files
 };
 
 struct NamedCase {
@@ -46,12 +51,16 @@ struct Plan {
   bool json = false;
 };
 
-// Resolves names. Problems default to `default_problems`, backends to all but the reference (or to "cpu" alone).
+// Resolves names. Problems default to `default_problems`, backends to all but the reference and simulated ones (or to
+// "cpu" alone).
 // Refuses a problem that one of the backends does not support.
 Status MakePlan(const Options& options, const std::vector<std::string>& default_problems, bool all_backends,
                 Plan* plan);
 
 std::vector<std::string> WorkloadNames();
+
+// One line on stderr, whatever the message holds. Returns kBadInput.
+int Refuse(std::string message);
 
 // The modes. Each returns an exit code.
 int List(bool json);
@@ -59,5 +68,7 @@ int Check(const Plan& plan);
 int Bitwise(const Plan& plan);
 int Grad(const Plan& plan);
 int Bench(const Plan& plan);
+// In builds with XMSDA_ASCEND.
+int Simulate(const Options& options);
 
 }  // namespace xmsda::driver

@@ -15,6 +15,11 @@
 //
 // sums: a sum of n products is off by at most gamma(n) * sum |products|, gamma(n) = n*u / (1 - n*u).
 //
+// f16 weights: a backend that says so (Arithmetic::f16_weights) rounds the weight of each corner, attention weight
+// times two hats, to f16: off by at most 2^-11 of itself, or by half of f16's least subnormal, 2^-25. That error meets
+// the pixel and the roundings of the sum as the weight itself does. Apart from `bound`, which others must keep without
+// it.
+//
 // underflow: each product loses at most half the least subnormal, `tiny`, whatever its size.
 #include "testing/bounds.h"
 
@@ -169,6 +174,8 @@ class HeadBounds {
     const size_t channels = static_cast<size_t>(problem_.channels);
     const double* grad = inputs_.grad_output.data() + static_cast<size_t>(row) * channels;
     double* output_bound = expected_->output.bound.data() + static_cast<size_t>(row) * channels;
+    std::vector<double>& f16_weights = expected_->output.f16_weights_bound;
+    double* f16_bound = f16_weights.empty() ? nullptr : f16_weights.data() + static_cast<size_t>(row) * channels;
     // Forward: 4K products are summed, and each coefficient is a product of weight and two hats: 3 roundings more.
     const double forward_gamma = arithmetic_.Gamma(static_cast<double>(4 * samples_ + 3));
     // Dots over D channels, then at most 4 products of up to four factors (weight, side, hat, dot) are summed.
@@ -183,12 +190,15 @@ class HeadBounds {
       double* value_bound = expected_->grad_value.bound.data() + ValueRow(p.pixel);
       double* products = products_.data() + static_cast<size_t>(p.pixel) * channels;
       counts_[static_cast<size_t>(p.pixel)] += 1;
+      // The computed weight is off by 3 roundings before this one.
+      const double rounding = 0x1p-11 * weight * coefficient * (1 + arithmetic_.Gamma(3)) + 0x1p-25;
       double dot = 0;
       for (size_t d = 0; d < channels; ++d) {
         const double magnitude = std::abs(value[d]);
         output_bound[d] += weight * (p.coefficient_error + forward_gamma * coefficient) * magnitude;
         // The coefficient (two products) times the value, and the product itself.
         output_bound[d] += arithmetic_.tiny * (magnitude + 1);
+        if (f16_bound != nullptr) f16_bound[d] += rounding * (1 + forward_gamma) * magnitude;
         dot += std::abs(grad[d]) * magnitude;
         value_bound[d] += weight * p.coefficient_error * std::abs(grad[d]) + arithmetic_.tiny * (std::abs(grad[d]) + 1);
         products[d] += weight * coefficient * std::abs(grad[d]);
@@ -240,6 +250,9 @@ void ComputeBounds(const Problem& problem, const DoubleInputs& inputs, const Exe
   for (ExpectedArray* array :
        {&expected->output, &expected->grad_value, &expected->grad_locations, &expected->grad_weights}) {
     array->bound.assign(array->value.size(), 0.0);
+  }
+  if (problem.value_dtype == DType::kF16) {
+    expected->output.f16_weights_bound.assign(expected->output.value.size(), 0.0);
   }
   const int64_t pairs = problem.batch * problem.num_heads;
   if (pairs == 0) return;

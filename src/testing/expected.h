@@ -13,6 +13,8 @@ namespace xmsda::testing {
 struct ExpectedArray {
   std::vector<double> value;
   std::vector<double> bound;
+  // How much further a backend with Arithmetic::f16_weights may be off; empty where that has no meaning.
+  std::vector<double> f16_weights_bound;
 };
 
 // Dense arrays, see msda.h for their axes; grad_value is [B,S,M,D].

@@ -53,6 +53,7 @@ struct ArrayView {
   std::vector<Axis> axes;
   const ExpectedArray* expected;
   bool is_gradient;
+  Arithmetic arithmetic = {};  // of the backend
 
   int64_t NumElements() const {
     int64_t elements = 1;
@@ -124,6 +125,12 @@ std::array<ArrayView, 4> ViewsOf(const CaseData& data, const Expected& expected,
   return views;
 }
 
+// Whether the backend may have turned the infinity `rounded` of a finite result into `got`.
+bool Saturated(const ArrayView& view, double got, double rounded) {
+  return view.arithmetic.f16_saturates && view.dtype == DType::kF16 &&
+         got == std::copysign(RoundingOf(DType::kF16).largest, rounded);
+}
+
 // |got - expected| over what is allowed: at most 1 when all is well, infinity when no bound applies.
 double ErrorOverBound(const ArrayView& view, int64_t i, double got, double* bound) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -132,12 +139,16 @@ double ErrorOverBound(const ArrayView& view, int64_t i, double got, double* boun
   const double rounded = RoundTo(view.dtype, expected);
   *bound = 0;
   if (!std::isfinite(rounded)) {
+    if (std::isfinite(expected) && Saturated(view, got, rounded)) return 0;
     if (view.is_gradient) return std::isfinite(got) ? kInf : 0;
-    return (std::isnan(rounded) ? std::isnan(got) : got == rounded) ? 0 : kInf;
+    if (std::isnan(rounded) ? std::isnan(got) : got == rounded) return 0;
+    return std::isinf(expected) && view.arithmetic.infinite_weights_are_nan && std::isnan(got) ? 0 : kInf;
   }
   if (view.expected->bound.empty()) return got == rounded ? 0 : kInf;  // +0 and -0 are the same sum
   const Rounding rounding = RoundingOf(view.dtype);
-  const double before = view.expected->bound[index];
+  double before = view.expected->bound[index];
+  if (view.arithmetic.f16_weights && !view.expected->f16_weights_bound.empty())
+    before += view.expected->f16_weights_bound[index];
   *bound = before + rounding.unit * (std::abs(expected) + before) + rounding.tiny;
   if (std::isinf(got)) {  // fine when rounding up from within the bound overflows
     return std::abs(expected) + *bound > rounding.largest && std::signbit(got) == std::signbit(expected) ? 0 : kInf;
@@ -232,6 +243,22 @@ Status Damaged(const char* what) {
   return Status::InvalidArgument(std::string(what) + ": expected bytes outside the array to stay, got others");
 }
 
+Status RunBackward(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results,
+                   Buffer* workspace) {
+  const Problem& problem = data.test_case.problem;
+  const size_t size = backend.backward_workspace
+                          ? backend.backward_workspace(problem, data.inputs.value_strides, data.grad_value_strides,
+                                                       options.executor.num_workers)
+                          : 0;
+  *workspace = Buffer(size, 0, options.poison);
+  CallOptions call;
+  call.ran_target = &results->backward_target;
+  const Gradients gradients{results->grad_value.data(), results->grad_locations.data(), results->grad_weights.data(),
+                            data.grad_value_strides};
+  return backend.backward(problem, data.inputs, data.grad_output.data(), gradients, {workspace->data(), size},
+                          options.executor, call);
+}
+
 }  // namespace
 
 Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results) {
@@ -244,11 +271,14 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
   };
   const int64_t queries = problem.batch * problem.num_queries * problem.num_heads;
   results->output = make(problem.value_dtype, queries * problem.channels);
-  results->grad_value = make(problem.value_dtype, ValueExtent(problem, data.grad_value_strides));
-  results->grad_locations = make(problem.location_dtype, 2 * queries * problem.SamplesPerQuery());
-  results->grad_weights = make(problem.location_dtype, queries * problem.SamplesPerQuery());
+  if (backend.backward) {
+    results->grad_value = make(problem.value_dtype, ValueExtent(problem, data.grad_value_strides));
+    results->grad_locations = make(problem.location_dtype, 2 * queries * problem.SamplesPerQuery());
+    results->grad_weights = make(problem.location_dtype, queries * problem.SamplesPerQuery());
+  }
 
-  size_t size = backend.forward_workspace ? backend.forward_workspace(problem, data.inputs.value_strides, workers) : 0;
+  const size_t size =
+      backend.forward_workspace ? backend.forward_workspace(problem, data.inputs.value_strides, workers) : 0;
   const Buffer forward_workspace(size, 0, options.poison);
   static_assert(kWorkspaceAlignment == 64, "what Buffer gives without a misalignment");
   CallOptions call;
@@ -257,22 +287,17 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
                                   options.executor, call);
   if (!status.ok()) return status;
 
-  size = backend.backward_workspace
-             ? backend.backward_workspace(problem, data.inputs.value_strides, data.grad_value_strides, workers)
-             : 0;
-  const Buffer backward_workspace(size, 0, options.poison);
-  call.ran_target = &results->backward_target;
-  Gradients gradients{results->grad_value.data(), results->grad_locations.data(), results->grad_weights.data(),
-                      data.grad_value_strides};
-  status = backend.backward(problem, data.inputs, data.grad_output.data(), gradients, {backward_workspace.data(), size},
-                            options.executor, call);
-  if (!status.ok()) return status;
-
+  Buffer backward_workspace;
+  if (backend.backward) {
+    status = RunBackward(backend, data, options, results, &backward_workspace);
+    if (!status.ok()) return status;
+  }
   if (!forward_workspace.GuardsIntact()) return Damaged("forward workspace");
   if (!backward_workspace.GuardsIntact()) return Damaged("backward workspace");
   if (!results->output.GuardsIntact()) return Damaged("output");
   if (!results->grad_value.GuardsIntact()) return Damaged("gradients.value");
-  if (!GapsIntact(data, results->grad_value, options.poison)) return Damaged("gradients.value, gaps of its layout");
+  if (backend.backward && !GapsIntact(data, results->grad_value, options.poison))
+    return Damaged("gradients.value, gaps of its layout");
   if (!results->grad_locations.GuardsIntact()) return Damaged("gradients.locations");
   if (!results->grad_weights.GuardsIntact()) return Damaged("gradients.weights");
   const auto inputs = InputsOf(data);
@@ -285,9 +310,13 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
   return {};
 }
 
-std::vector<Difference> Judge(const CaseData& data, const Expected& expected, const Results& results) {
+std::vector<Difference> Judge(const Backend& backend, const CaseData& data, const Expected& expected,
+                              const Results& results) {
   std::vector<Difference> differences;
-  for (const ArrayView& view : ViewsOf(data, expected, results)) differences.push_back(JudgeArray(view));
+  for (ArrayView view : ViewsOf(data, expected, results)) {
+    view.arithmetic = backend.arithmetic;
+    if (!view.is_gradient || backend.backward) differences.push_back(JudgeArray(view));
+  }
   return differences;
 }
 
@@ -323,7 +352,7 @@ std::string CheckBackend(const Backend& backend, const CaseData& data, const Exp
     return status.message() + "\n  replay:  " + ReplayCommand("check", backend, data.test_case, threads) + "\n";
   }
   std::string report = CheckTargets(backend, data.test_case.problem, results);
-  for (const Difference& difference : Judge(data, expected, results)) {
+  for (const Difference& difference : Judge(backend, data, expected, results)) {
     if (!difference.ok) report += Describe(backend, data.test_case, difference, threads);
   }
   return report;
@@ -335,6 +364,7 @@ std::string CompareBits(const CaseData& data, const Results& a, const Results& b
   const std::array<ArrayView, 4> views_b = ViewsOf(data, none, b);
   for (size_t v = 0; v < views_a.size(); ++v) {
     const ArrayView& view = views_a[v];
+    if (view.buffer->data() == nullptr || views_b[v].buffer->data() == nullptr) continue;
     const size_t size = DTypeSize(view.dtype);
     const int64_t elements = view.NumElements();
     for (int64_t i = 0; i < elements; ++i) {

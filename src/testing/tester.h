@@ -27,8 +27,8 @@ struct RunOptions {
   uint8_t poison = 0xFF;
 };
 
-// Forward and backward. Other than Ok also when a guard byte of any array, a gap of a padded layout, or an input was
-// written to.
+// Forward and, where the backend has it, backward. Other than Ok also when a guard byte of any array, a gap of a padded
+// layout, or an input was written to.
 Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results);
 
 // The worst element of one array.
@@ -42,9 +42,11 @@ struct Difference {
   bool ok = true;
 };
 
-// One entry per array. NaN and infinity must be there exactly where the reference has them; in gradients either may
-// stand for the other, since the order of a sum decides between them.
-std::vector<Difference> Judge(const CaseData& data, const Expected& expected, const Results& results);
+// One entry per array that the backend computes, judged by its stated arithmetic. NaN and infinity must be there
+// exactly where the reference has them; in gradients either may stand for the other, since the order of a sum decides
+// between them.
+std::vector<Difference> Judge(const Backend& backend, const CaseData& data, const Expected& expected,
+                              const Results& results);
 
 // Empty, or a line when the backend "cpu:<target>" ran another target.
 std::string CheckTargets(const Backend& backend, const Problem& problem, const Results& results);
@@ -54,7 +56,7 @@ std::string CheckTargets(const Backend& backend, const Problem& problem, const R
 std::string CheckBackend(const Backend& backend, const CaseData& data, const Expected& expected,
                          const RunOptions& options = {});
 
-// The first array that differs in any bit and where, or empty.
+// The first array that both have and that differs in any bit, and where, or empty.
 std::string CompareBits(const CaseData& data, const Results& a, const Results& b);
 
 // The lines of CheckBackend for a difference.

@@ -16,6 +16,7 @@ using xmsda_ascend::LevelTiling;
 using xmsda_ascend::Tiling;
 
 constexpr int64_t kBlock = 32;
+constexpr int64_t kRowBytes = 36 * 1024;  // kPartBytes of kernels/gradient.h; that of kernels/image.h is larger
 
 int64_t RoundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
@@ -29,13 +30,7 @@ Status Limit(const std::string& what) { return Status::Unsupported(what); }
 
 Status CheckLimits(const Problem& problem) {
   const auto number = [](int64_t n) { return std::to_string(n); };
-  if (problem.value_dtype != DType::kF16 && problem.value_dtype != DType::kF32) {
-    return Limit(std::string("value: expected f16 or f32 on Ascend, got ") + DTypeName(problem.value_dtype));
-  }
-  if (problem.location_dtype != DType::kF32) {
-    return Limit(std::string("locations: expected f32 on Ascend, got ") + DTypeName(problem.location_dtype));
-  }
-  if (problem.sampling != Sampling::kBilinear) return Limit("sampling: expected bilinear on Ascend, got discrete");
+  if (Status status = CheckTypes(problem); !status.ok()) return status;
   if (problem.levels.size() > kMaxLevels) {
     return Limit("levels: expected at most " + number(kMaxLevels) + " on Ascend, got " +
                  number(static_cast<int64_t>(problem.levels.size())));
@@ -43,6 +38,42 @@ Status CheckLimits(const Problem& problem) {
   if (problem.SamplesPerQuery() > kMaxSamples) {
     return Limit("levels: expected at most " + number(kMaxSamples) + " points in all on Ascend, got " +
                  number(problem.SamplesPerQuery()));
+  }
+  return {};
+}
+
+// What the kernels by rows count in 32 bits, or in the fields of copies.
+Status CheckRows(const Problem& problem) {
+  const auto number = [](int64_t n) { return std::to_string(n); };
+  const struct {
+    const char* name;
+    int64_t size;
+  } sizes[] = {{"batch", problem.batch},
+               {"num_queries", problem.num_queries},
+               {"num_heads", problem.num_heads},
+               {"channels", problem.channels}};
+  for (const auto& [name, size] : sizes) {
+    if (size < (int64_t{1} << 28)) continue;
+    return Limit(std::string(name) + ": expected less than 2^28 on Ascend, got " + number(size));
+  }
+  // kernels/gradient.h takes rows of one pixel at least in float32, kernels/image.h in the value's type.
+  const int64_t row =
+      problem.num_heads * PixelBytes(problem) / static_cast<int64_t>(DTypeSize(problem.value_dtype)) * 4;
+  if (row > kRowBytes) {
+    return Limit("num_heads: expected at most " + number(kRowBytes) + " bytes for all heads of a pixel in float32 on " +
+                 "Ascend, got " + number(problem.num_heads) + " heads of " + number(problem.channels) + " channels, " +
+                 number(row) + " bytes");
+  }
+  const int64_t blocks = PixelBytes(problem) / kBlock;
+  int64_t pixels = 0;
+  for (const Level& level : problem.levels) {
+    pixels += (level.height + 2) * (level.width + 1) + 1 + level.width + 3;
+    if ((level.width - 1) * blocks <= 65535) continue;
+    return Limit("levels: expected rows of at most " + number(65535 / blocks + 1) + " pixels on Ascend, got " +
+                 number(level.width));
+  }
+  if (pixels * blocks >= int64_t{1} << 31) {
+    return Limit("levels: expected less than 2^31 blocks of 32 bytes a head on Ascend, got " + number(pixels * blocks));
   }
   return {};
 }
@@ -157,6 +188,7 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
            Tiling* tiling) {
   if (Status status = Validate(problem); !status.ok()) return status;
   if (Status status = CheckLimits(problem); !status.ok()) return status;
+  if (Status status = CheckRows(problem); !status.ok()) return status;
   Tiling t = {};
   t.batch = static_cast<int32_t>(problem.batch);
   t.queries = static_cast<int32_t>(problem.num_queries);
@@ -188,6 +220,17 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
 }
 
 }  // namespace
+
+Status CheckTypes(const Problem& problem) {
+  if (problem.value_dtype != DType::kF16 && problem.value_dtype != DType::kF32) {
+    return Limit(std::string("value: expected f16 or f32 on Ascend, got ") + DTypeName(problem.value_dtype));
+  }
+  if (problem.location_dtype != DType::kF32) {
+    return Limit(std::string("locations: expected f32 on Ascend, got ") + DTypeName(problem.location_dtype));
+  }
+  if (problem.sampling != Sampling::kBilinear) return Limit("sampling: expected bilinear on Ascend, got discrete");
+  return {};
+}
 
 int64_t GradientImageBytes(const Problem& problem, const Tiling& t) {
   return ImageBytes(problem, t) / static_cast<int64_t>(DTypeSize(problem.value_dtype)) * 4;

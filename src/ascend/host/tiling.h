@@ -21,6 +21,9 @@ struct RowsChoice {
   int32_t resident_levels = -1;  // the smallest so many levels are kept in UB; -1: as many as fit
 };
 
+// Types and sampling that no kernel takes: kUnsupported.
+Status CheckTypes(const Problem& problem);
+
 // For the kernels by rows (kernels/rows_forward.h, rows_backward.h). kUnsupported with the limit at fault when there is
 // no such tiling.
 Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoice& choice,

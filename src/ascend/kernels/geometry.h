@@ -187,7 +187,7 @@ class Geometry {
     Sub(y_, y_, v_, count);
     Add(out.place, out.place, base_, queries, samples, by_sample_);
     PipeBarrier<PIPE_V>();
-    Add(out.place, out.place, column, count);
+    Add(out.place, out.place, column, static_cast<int32_t>(queries) * tiling_->samples);
     Mul(v_, a_, y_, count);  // weight of row y1
     PipeBarrier<PIPE_V>();
     SelectPlaces(out.place);
@@ -272,7 +272,7 @@ class Geometry {
   }
   __aicore__ inline void SelectPlaces(const LocalTensor<int32_t>& places) {
     const LocalTensor<float> place = places.ReinterpretCast<float>();  // bits are moved only
-    const auto n = static_cast<uint32_t>(lanes_);
+    const auto n = static_cast<uint32_t>(tiling_->samples * tiling_->tile_queries);
     if (tiling_->raw == 0) {
       Select(place, mask_[0], place, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, n);
       return;

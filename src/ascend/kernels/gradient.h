@@ -75,7 +75,8 @@ class GradientOfImage {
  private:
   static constexpr int32_t kSize = sizeof(T);
   static constexpr int32_t kLanes = kBlock / kSize;
-  static constexpr int32_t kPartBytes = 40 * 1024;  // float32, of a run, all heads
+  static constexpr int32_t kPartBytes =
+      36 * 1024;  // float32, of a run, all heads; five buffers in all where value is float32, too
 
   template <class U>
   __aicore__ static inline LocalTensor<U> Buffer(TPipe* pipe, TBuf<QuePosition::VECCALC>* buffer, int32_t elements) {

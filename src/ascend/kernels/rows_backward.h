@@ -47,6 +47,7 @@ class RowsBackward {
     SetFlag<HardEvent::V_MTE2>(kRaw);
     for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::MTE3_V>(CopiesEvent(i));
     SetFlag<HardEvent::MTE3_V>(kOut);
+    for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::V_MTE2>(GradientEvent(i));
     SetAtomicAdd<float>();
     Load(range.begin);
     Prepare(range.begin);
@@ -55,6 +56,7 @@ class RowsBackward {
     SetAtomicNone();
     fetch_.End();
     WaitFlag<HardEvent::V_MTE2>(kRaw);
+    for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::V_MTE2>(GradientEvent(i));
     for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::MTE3_V>(CopiesEvent(i));
     WaitFlag<HardEvent::MTE3_V>(kOut);
   }
@@ -63,6 +65,7 @@ class RowsBackward {
   static constexpr int32_t kSize = sizeof(T);
   static constexpr int32_t kLanes = kBlock / kSize;
   static constexpr event_t kRaw = EVENT_ID2, kOut = EVENT_ID2;
+  __aicore__ static inline event_t GradientEvent(int64_t unit) { return static_cast<event_t>(3 + (unit & 1)); }
   __aicore__ static inline event_t CopiesEvent(int64_t i) { return static_cast<event_t>(i & 1); }
 
   __aicore__ inline void InitBuffers(TPipe* pipe) {
@@ -105,18 +108,25 @@ class RowsBackward {
   // Gradients of x, y and weight, in lanes that the last transpose reads whole.
   __aicore__ inline int32_t FinalLanes() const { return 2 * padded_ + weight_row_ * queries_; }
 
-  // Queue MTE2: locations, weights and gradient of the output of a tile.
+  // Queue MTE2: locations and weights of a tile, and the gradient of its output.
   __aicore__ inline void Load(int64_t unit) {
     const Place place = PlaceOf(*t_, unit);
     const int64_t batch = place.head / t_->heads, head = place.head % t_->heads;
     WaitFlag<HardEvent::V_MTE2>(kRaw);
     geometry_.Load(locations_, weights_, batch, place.query, head, place.count);
+    SetFlag<HardEvent::MTE2_V>(kRaw);
+  }
+  // As long as the tile is worked on: the buffer of the tile after it must be another one.
+  __aicore__ inline void LoadGradient(int64_t unit) {
+    const Place place = PlaceOf(*t_, unit);
+    const int64_t batch = place.head / t_->heads, head = place.head % t_->heads;
     const int64_t row = (batch * t_->queries + place.query) * t_->heads + head;
+    WaitFlag<HardEvent::V_MTE2>(GradientEvent(unit));
     DataCopyPad(gradient_[unit & 1], grad_output_[row * t_->channels],
                 DataCopyExtParams(static_cast<uint16_t>(place.count), static_cast<uint32_t>(t_->channels * kSize),
                                   static_cast<uint32_t>((t_->heads - 1) * t_->channels * kSize), 0, 0),
                 DataCopyPadExtParams<T>(true, 0, static_cast<uint8_t>(channels_ - t_->channels), T(0)));
-    SetFlag<HardEvent::MTE2_V>(kRaw);
+    SetFlag<HardEvent::MTE2_V>(GradientEvent(unit));
   }
 
   // Queue V: the geometry of a tile, which has been loaded; loads the next one.
@@ -126,6 +136,8 @@ class RowsBackward {
     geometry_.Transpose();
     SetFlag<HardEvent::V_MTE2>(kRaw);
     if (unit + 1 < end_) Load(unit + 1);
+    LoadGradient(unit);
+    Order<HardEvent::S_V>();  // the places of the tile before the last have been read
     geometry_.Compute(samples_[unit & 1]);
     fetch_.Prepared(samples_[unit & 1].place);
   }
@@ -133,7 +145,7 @@ class RowsBackward {
   __aicore__ inline void RunTile(int64_t unit) {
     const Place place = PlaceOf(*t_, unit);
     fetch_.Feed();  // takes the flag of this tile's places before the next tile sets it again
-    if (unit + 1 < end_) Prepare(unit + 1);
+    WaitFlag<HardEvent::MTE2_V>(GradientEvent(unit));
     Replicate(gradient_[unit & 1]);
     for (int32_t k = 0; k < t_->samples; ++k) {
       Sample(unit, k);
@@ -142,7 +154,10 @@ class RowsBackward {
       pending_.places = samples_[unit & 1].place[k * queries_];
       pending_.place = place;
       pending_.turn = turn_ ^ 1;
+      // Not before the last sample of the tile before this one is scattered: the next tile's places take those of that.
+      if (k == 0 && unit + 1 < end_) Prepare(unit + 1);
     }
+    SetFlag<HardEvent::V_MTE2>(GradientEvent(unit));
     Finish(unit, place);
   }
 

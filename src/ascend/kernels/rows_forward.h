@@ -110,6 +110,7 @@ class RowsForward {
     geometry_.Transpose();
     SetFlag<HardEvent::V_MTE2>(kRaw);
     if (unit + 1 < end_) Load(unit + 1);
+    Order<HardEvent::S_V>();  // the places of the tile before the last have been read
     geometry_.Compute(samples_[unit & 1]);
     fetch_.Prepared(samples_[unit & 1].place);
   }

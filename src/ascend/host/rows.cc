@@ -1,0 +1,169 @@
+// The variants by rows, `resident` and `dma1`: kernels/rows.cpp.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "aclrtlaunch_xmsda_fill_zeros.h"
+#include "aclrtlaunch_xmsda_grad_value_f16.h"
+#include "aclrtlaunch_xmsda_grad_value_f32.h"
+#include "aclrtlaunch_xmsda_image_f16.h"
+#include "aclrtlaunch_xmsda_image_f32.h"
+#include "aclrtlaunch_xmsda_rows_backward_f16.h"
+#include "aclrtlaunch_xmsda_rows_backward_f32.h"
+#include "aclrtlaunch_xmsda_rows_forward_f16.h"
+#include "aclrtlaunch_xmsda_rows_forward_f32.h"
+#include "ascend/host/launch.h"
+#include "ascend/host/variants.h"
+
+namespace xmsda::ascend {
+namespace {
+
+using xmsda_ascend::Tiling;
+
+constexpr RowsChoice kAsManyAsFit = {.raw = false, .tile_queries = 0, .resident_levels = -1};
+constexpr RowsChoice kNoneResident = {.raw = false, .tile_queries = 0, .resident_levels = 0};
+
+// Images start at multiples of this in the workspace: what allocations on the device have.
+int64_t Aligned(int64_t bytes) { return (bytes + 511) / 512 * 512; }
+
+int64_t Tiles(const Tiling& t) { return int64_t{t.batch} * t.heads * t.tiles; }
+
+int64_t Pixels(const Tiling& t) {
+  int64_t pixels = 0;
+  for (int32_t l = 0; l < t.num_levels; ++l) pixels += int64_t{t.level[l].height} * t.level[l].width;
+  return t.batch * pixels;
+}
+
+// The zeros that kernels read beside value as it is are not needed with an image: they are given the image again.
+//
+// acl takes pointers of inputs that are not const.
+void* Device(const void* pointer) { return const_cast<void*>(pointer); }
+
+Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
+  const uint32_t blocks = Blocks(launch.chip, Pixels(t));
+  void* const value = Device(launch.inputs.value);
+  const uint32_t error = launch.problem.value_dtype == DType::kF16
+                             ? ACLRT_LAUNCH_KERNEL(xmsda_image_f16)(blocks, launch.stream, value, image, t)
+                             : ACLRT_LAUNCH_KERNEL(xmsda_image_f32)(blocks, launch.stream, value, image, t);
+  return Acl("xmsda_image", static_cast<int>(error));
+}
+
+Status FillZeros(const Launch& launch, void* to, int64_t bytes) {
+  constexpr int64_t kPart = 64 * 1024;  // as kernels/gradient.h
+  const uint32_t blocks = Blocks(launch.chip, (bytes + kPart - 1) / kPart);
+  return Acl("xmsda_fill_zeros",
+             static_cast<int>(ACLRT_LAUNCH_KERNEL(xmsda_fill_zeros)(blocks, launch.stream, to, bytes)));
+}
+
+Status RowsForward(const RowsChoice& choice, const Launch& launch, void* output) {
+  Tiling t = {};
+  if (Status status = TileRowsForward(launch.problem, launch.chip, choice, &t); !status.ok()) return status;
+  if (Status status = MakeImage(launch, t, launch.workspace); !status.ok()) return status;
+  const uint32_t blocks = Blocks(launch.chip, Tiles(t));
+  void* const locations = Device(launch.inputs.locations);
+  void* const weights = Device(launch.inputs.weights);
+  const uint32_t error =
+      launch.problem.value_dtype == DType::kF16
+          ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                        locations, weights, output, t)
+          : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                        locations, weights, output, t);
+  return Acl("xmsda_rows_forward", static_cast<int>(error));
+}
+
+bool EveryPixelHasALevel(const Problem& problem) {
+  int64_t pixels = 0;
+  for (const Level& level : problem.levels) pixels += level.height * level.width;
+  return pixels == problem.value_size;  // levels do not overlap
+}
+
+Status Backward(const Launch& launch, const void* grad_output, const DeviceGradients& gradients) {
+  const Problem& problem = launch.problem;
+  Tiling t = {};
+  if (Status status = TileRowsBackward(problem, launch.chip, kNoneResident, &t); !status.ok()) return status;
+  void* const image = launch.workspace;
+  void* const grad_image = static_cast<uint8_t*>(launch.workspace) + Aligned(ImageBytes(problem, t));
+  const bool half = problem.value_dtype == DType::kF16;
+  if (Status status = MakeImage(launch, t, image); !status.ok()) return status;
+  if (Status status = FillZeros(launch, grad_image, GradientImageBytes(problem, t)); !status.ok()) return status;
+  uint32_t blocks = Blocks(launch.chip, Tiles(t));
+  void* const locations = Device(launch.inputs.locations);
+  void* const weights = Device(launch.inputs.weights);
+  void* const grad = Device(grad_output);
+  uint32_t error =
+      half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, image, image, locations, weights, grad,
+                                                          grad_image, gradients.locations, gradients.weights, t)
+           : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, image, image, locations, weights, grad,
+                                                          grad_image, gradients.locations, gradients.weights, t);
+  if (Status status = Acl("xmsda_rows_backward", static_cast<int>(error)); !status.ok()) return status;
+  if (!EveryPixelHasALevel(problem)) {
+    const int64_t bytes = problem.batch * problem.value_size * problem.num_heads * problem.channels * (half ? 2 : 4);
+    if (Status status = FillZeros(launch, gradients.value, bytes); !status.ok()) return status;
+  }
+  blocks = Blocks(launch.chip, Pixels(t));
+  error = half ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f16)(blocks, launch.stream, grad_image, gradients.value, t)
+               : ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f32)(blocks, launch.stream, grad_image, gradients.value, t);
+  return Acl("xmsda_grad_value", static_cast<int>(error));
+}
+
+// The gradient image has a copy of every level: pixels of two levels would need a sum.
+Status CheckOverlap(const Problem& problem) {
+  std::vector<const Level*> levels;
+  for (const Level& level : problem.levels) levels.push_back(&level);
+  std::sort(levels.begin(), levels.end(), [](const Level* a, const Level* b) { return a->start < b->start; });
+  for (size_t i = 1; i < levels.size(); ++i) {
+    const int64_t end = levels[i - 1]->start + levels[i - 1]->height * levels[i - 1]->width;
+    if (levels[i]->start >= end) continue;
+    return Status::Unsupported("levels: expected no pixel in two levels on Ascend, got a level that starts at " +
+                               std::to_string(levels[i]->start) + " and one that ends at " + std::to_string(end));
+  }
+  return {};
+}
+
+Status RowsSupports(const RowsChoice& choice, const Problem& problem, const Chip& chip) {
+  Tiling t = {};
+  if (Status status = TileRowsForward(problem, chip, choice, &t); !status.ok()) return status;
+  if (Status status = TileRowsBackward(problem, chip, kNoneResident, &t); !status.ok()) return status;
+  return CheckOverlap(problem);
+}
+
+int64_t RowsForwardWorkspace(const Problem& problem, const Chip& chip) {
+  Tiling t = {};
+  return TileRowsForward(problem, chip, kNoneResident, &t).ok() ? ImageBytes(problem, t) : 0;
+}
+
+int64_t RowsBackwardWorkspace(const Problem& problem, const Chip& chip) {
+  Tiling t = {};
+  if (!TileRowsBackward(problem, chip, kNoneResident, &t).ok()) return 0;
+  return Aligned(ImageBytes(problem, t)) + GradientImageBytes(problem, t);
+}
+
+constexpr const char* kLimits =
+    "f16 or f32 value, f32 locations, bilinear, at most 8 levels that share no pixel, K at most 64";
+
+}  // namespace
+
+constinit const Variant kResident = {
+    "resident",
+    "by rows; the smallest levels stay in UB as far as they fit, all four corners of a sample "
+    "come by one copy otherwise",
+    kLimits,
+    true,
+    [](const Problem& p, const Chip& c) { return RowsSupports(kAsManyAsFit, p, c); },
+    RowsForwardWorkspace,
+    [](const Launch& l, void* output) { return RowsForward(kAsManyAsFit, l, output); },
+    RowsBackwardWorkspace,
+    Backward};
+
+constinit const Variant kDma1 = {"dma1",
+                                 "by rows; all four corners of a sample come by one copy",
+                                 kLimits,
+                                 true,
+                                 [](const Problem& p, const Chip& c) { return RowsSupports(kNoneResident, p, c); },
+                                 RowsForwardWorkspace,
+                                 [](const Launch& l, void* output) { return RowsForward(kNoneResident, l, output); },
+                                 RowsBackwardWorkspace,
+                                 Backward};
+
+}  // namespace xmsda::ascend
