@@ -1,6 +1,6 @@
 // Kernels of the variants `library` and `library-db`.
 // SPDX-License-Identifier: Apache-2.0
-#include "library.h"
+#include "library_forward.h"
 
 using xmsda_ascend::Tiling;
 
