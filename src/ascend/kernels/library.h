@@ -99,11 +99,12 @@ class QuerySamples {
   }
 
  private:
-  // To [-2, side + 1]; NaN to -2.
+  // To at most side + 1, and -2 where it is not above -1, NaN included: at -1 itself column 0 has weight 0, but a
+  // slope.
   template <class Barrier>
   __aicore__ inline void Clamp(const LocalTensor<float>& x, const LocalTensor<float>& side, Barrier barrier) {
     const int32_t repeats = lanes_ / kWhole;
-    CompareScalar<float, uint8_t, false>(mask_, x, -2.0f, CMPMODE::GT, MASK_PLACEHOLDER, repeats, Dense1());
+    CompareScalar<float, uint8_t, false>(mask_, x, -1.0f, CMPMODE::GT, MASK_PLACEHOLDER, repeats, Dense1());
     barrier();
     Select<float, uint8_t, false>(x, mask_, x, -2.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, MASK_PLACEHOLDER, repeats,
                                   Dense2());
