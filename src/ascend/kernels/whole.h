@@ -56,6 +56,24 @@ __aicore__ inline void MulsWhole(const LocalTensor<T>& to, const LocalTensor<T>&
   InParts(n, [&](uint32_t i, int32_t r) { Muls<T, false>(to[i], a[i], scalar, MASK_PLACEHOLDER, r, Dense1()); });
 }
 template <class T>
+__aicore__ inline void MaxsWhole(const LocalTensor<T>& to, const LocalTensor<T>& a, T scalar, int32_t n) {
+  InParts(n, [&](uint32_t i, int32_t r) { Maxs<T, false>(to[i], a[i], scalar, MASK_PLACEHOLDER, r, Dense1()); });
+}
+template <class T>
+__aicore__ inline void MinsWhole(const LocalTensor<T>& to, const LocalTensor<T>& a, T scalar, int32_t n) {
+  InParts(n, [&](uint32_t i, int32_t r) { Mins<T, false>(to[i], a[i], scalar, MASK_PLACEHOLDER, r, Dense1()); });
+}
+// to = a where `tested` compares so with `bound`, else `other`; NaN does not. `bits`: a bit a lane.
+__aicore__ inline void KeepWhere(const LocalTensor<float>& to, const LocalTensor<float>& a,
+                                 const LocalTensor<float>& tested, CMPMODE mode, float bound, float other,
+                                 const LocalTensor<uint8_t>& bits, int32_t n) {
+  PipeBarrier<PIPE_V>();
+  CompareScalar<float, uint8_t, false>(bits, tested, bound, mode, MASK_PLACEHOLDER, n / kWhole, Dense1());
+  PipeBarrier<PIPE_V>();
+  Select<float, uint8_t, false>(to, bits, a, other, SELMODE::VSEL_TENSOR_SCALAR_MODE, MASK_PLACEHOLDER, n / kWhole,
+                                Dense2());
+}
+template <class T>
 __aicore__ inline void FillWhole(const LocalTensor<T>& to, T scalar, int32_t n) {
   InParts(n, [&](uint32_t i, int32_t r) { Duplicate<T, false>(to[i], scalar, MASK_PLACEHOLDER, r, 1, kRepeatBlocks); });
 }
