@@ -1,6 +1,7 @@
 // Kernels of the variants `library` and `library-db`.
 // SPDX-License-Identifier: Apache-2.0
-#include "library.h"
+#include "library_backward.h"
+#include "library_forward.h"
 
 using xmsda_ascend::Tiling;
 
@@ -38,4 +39,55 @@ extern "C" __global__ __aicore__ void xmsda_library_db_forward_f32(GM_ADDR value
   xmsda_ascend::LibraryForward<float, 2> kernel;
   kernel.Init(value, locations, weights, output, tiling, &pipe);
   kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_backward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                 GM_ADDR grad_output, GM_ADDR grad_value,
+                                                                 GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                                 Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryBackward<half, 1> kernel;
+  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_backward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                 GM_ADDR grad_output, GM_ADDR grad_value,
+                                                                 GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                                 Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryBackward<float, 1> kernel;
+  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_db_backward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                    GM_ADDR grad_output, GM_ADDR grad_value,
+                                                                    GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                                    Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryBackward<half, 2> kernel;
+  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_library_db_backward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
+                                                                    GM_ADDR grad_output, GM_ADDR grad_value,
+                                                                    GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                                    Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::LibraryBackward<float, 2> kernel;
+  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_narrow_f16(GM_ADDR from, GM_ADDR to, int64_t elements) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::NarrowGradient<half> kernel;
+  kernel.Run(from, to, elements, &pipe);
 }
