@@ -114,8 +114,9 @@ void Print(const ordered_json& all) {
                   100 * kernel["busy"].get<double>(), kernel["next"].get<std::string>().c_str(),
                   100 * kernel["next_busy"].get<double>());
     }
-    std::printf("%-30s %10.2f us  %.1f cycles a sample and core\n", pass["pass"].get<std::string>().c_str(),
-                pass["microseconds"].get<double>(), pass["cycles_per_sample_and_core"].get<double>());
+    std::printf("%-30s %10.2f us  %.1f cycles a sample and core (%s)\n", pass["pass"].get<std::string>().c_str(),
+                pass["microseconds"].get<double>(), pass["cycles_per_sample_and_core"].get<double>(),
+                pass.value("variant", "nothing to do").c_str());
   }
 }
 
@@ -124,16 +125,13 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
   test_case.misaligned = false;  // as allocators give it
   const Problem& problem = test_case.problem;
   const ascend::Chip chip = ascend::ChipOfDevice();
-  // Null for "auto" when there is nothing to launch.
-  const ascend::Variant* chosen =
-      options.variant == "auto" ? ascend::ChooseVariant(problem, chip) : ascend::FindVariant(options.variant);
   *all = {{"mode", "simulate"},
           {"simulated", true},
           {"name", plan.cases.front().name},
           {"problem", ToString(problem)},
           {"sampling", testing::PatternName(test_case.pattern)},
           {"seed", test_case.seed},
-          {"variant", chosen == nullptr ? options.variant : chosen->name},
+          {"variant", options.variant},
           {"chip", options.chip},
           {"set", options.set},
           {"passes", ordered_json::array()}};
@@ -148,7 +146,12 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
     if (Status status = ascend::FlushSimulator(); !status.ok()) return status;
     const ordered_json stats = ordered_json::parse(Read(files.stats()), nullptr, false);
     const ordered_json launches = stats.is_object() ? stats["launches"] : ordered_json::array();
-    (*all)["passes"].push_back(PassRow(launches, seen, backward, samples, chip.vector_cores));
+    ordered_json row = PassRow(launches, seen, backward, samples, chip.vector_cores);
+    // Null for "auto" when there is nothing to launch.
+    const ascend::Variant* chosen = options.variant == "auto" ? ascend::ChooseVariant(problem, chip, backward)
+                                                              : ascend::FindVariant(options.variant);
+    if (chosen != nullptr) row["variant"] = chosen->name;
+    (*all)["passes"].push_back(std::move(row));
     seen = launches.size();
   }
   return {};

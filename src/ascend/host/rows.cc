@@ -13,6 +13,7 @@
 #include "aclrtlaunch_xmsda_rows_backward_f32.h"
 #include "aclrtlaunch_xmsda_rows_forward_f16.h"
 #include "aclrtlaunch_xmsda_rows_forward_f32.h"
+#include "ascend/host/cost.h"
 #include "ascend/host/launch.h"
 #include "ascend/host/variants.h"
 
@@ -154,16 +155,19 @@ constinit const Variant kResident = {
     RowsForwardWorkspace,
     [](const Launch& l, void* output) { return RowsForward(kAsManyAsFit, l, output); },
     RowsBackwardWorkspace,
-    Backward};
+    Backward,
+    [](const Problem& p, const Chip& c, bool backward) { return EstimateRows(p, c, kAsManyAsFit, backward); }};
 
-constinit const Variant kDma1 = {"dma1",
-                                 "by rows; all four corners of a sample come by one copy",
-                                 kLimits,
-                                 true,
-                                 [](const Problem& p, const Chip& c) { return RowsSupports(kNoneResident, p, c); },
-                                 RowsForwardWorkspace,
-                                 [](const Launch& l, void* output) { return RowsForward(kNoneResident, l, output); },
-                                 RowsBackwardWorkspace,
-                                 Backward};
+constinit const Variant kDma1 = {
+    "dma1",
+    "by rows; all four corners of a sample come by one copy",
+    kLimits,
+    true,
+    [](const Problem& p, const Chip& c) { return RowsSupports(kNoneResident, p, c); },
+    RowsForwardWorkspace,
+    [](const Launch& l, void* output) { return RowsForward(kNoneResident, l, output); },
+    RowsBackwardWorkspace,
+    Backward,
+    [](const Problem& p, const Chip& c, bool backward) { return EstimateRows(p, c, kNoneResident, backward); }};
 
 }  // namespace xmsda::ascend

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ascend/host/tiling.h"
 
+#include "ascend/host/cost.h"
+
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -181,11 +183,11 @@ int32_t Tiles(const Tiling& t, const Chip& chip) {
   return static_cast<int32_t>(best);
 }
 
-// The tiling with the most resident levels, at most `most_resident`, and then the longest tiles, whose kernels take no
-// more UB than there is by `bytes_of`.
-template <class BytesOf>
+// The cheapest tiling by `cost_of` of those whose kernels take no more UB than there is by `bytes_of`: numbers of
+// resident levels from 0 to `most_resident`, tiles of 64 queries and less.
+template <class BytesOf, class CostOf>
 Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, int32_t most_resident, BytesOf bytes_of,
-           Tiling* tiling) {
+           CostOf cost_of, Tiling* tiling) {
   if (Status status = Validate(problem); !status.ok()) return status;
   if (Status status = CheckLimits(problem); !status.ok()) return status;
   if (Status status = CheckRows(problem); !status.ok()) return status;
@@ -202,18 +204,26 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
                  std::to_string(problem.channels) + "; dma1 takes any");
   }
   PlaceLevels(problem, &t);
-  for (int32_t resident = std::min(most_resident, t.num_levels); resident >= 0; --resident) {
+  double least_cost = 0;
+  bool found = false;
+  const bool any_number = choice.resident_levels < 0;
+  const int32_t most = std::min(most_resident, t.num_levels);
+  for (int32_t resident = any_number ? 0 : most; resident <= most; ++resident) {
     KeepLevels(resident, &t);
+    OrderSamples(&t);
     const int32_t largest = choice.tile_queries > 0 ? choice.tile_queries : 64;
-    const int32_t least = choice.tile_queries > 0 ? choice.tile_queries : (resident > 0 ? 32 : 16);
+    const int32_t least = choice.tile_queries > 0 ? choice.tile_queries : 16;
     for (t.tile_queries = largest; t.tile_queries >= least; t.tile_queries -= 16) {
       if (bytes_of(problem, t) > chip.ub_bytes) continue;
       t.tiles = Tiles(t, chip);
-      OrderSamples(&t);
+      const double cost = cost_of(problem, chip, t).total;
+      if (found && cost >= least_cost) continue;
+      found = true;
+      least_cost = cost;
       *tiling = t;
-      return {};
     }
   }
+  if (found) return {};
   return Limit("channels: expected tiles of 16 queries to fit into " + std::to_string(chip.ub_bytes) +
                " bytes of UB on Ascend, got " + std::to_string(problem.channels) + " channels of " +
                std::to_string(problem.SamplesPerQuery()) + " samples");
@@ -244,11 +254,11 @@ Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoic
   // Gatherb takes eight blocks at a time, the corners of a pixel have four times as many as the pixel.
   const bool can_gather = PixelBytes(problem) / kBlock % 2 == 0;
   const int32_t wanted = choice.resident_levels < 0 ? kMaxLevels : choice.resident_levels;
-  return Fit(problem, chip, choice, can_gather ? wanted : 0, RowsForwardBytes, tiling);
+  return Fit(problem, chip, choice, can_gather ? wanted : 0, RowsForwardBytes, RowsForwardCost, tiling);
 }
 
 Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
-  return Fit(problem, chip, choice, 0, RowsBackwardBytes, tiling);
+  return Fit(problem, chip, choice, 0, RowsBackwardBytes, RowsBackwardCost, tiling);
 }
 
 }  // namespace xmsda::ascend

@@ -21,24 +21,24 @@ Status Zero(void* array, int64_t bytes, void* stream) {
 }
 
 Status AutoSupports(const Problem& problem, const Chip& chip) {
-  if (ChooseVariant(problem, chip) != nullptr) return {};
+  if (ChooseVariant(problem, chip, false) != nullptr) return {};
   return kResident.supports(problem, chip);
 }
 
 int64_t AutoForwardWorkspace(const Problem& problem, const Chip& chip) {
-  return ChooseVariant(problem, chip)->forward_workspace(problem, chip);
+  return ChooseVariant(problem, chip, false)->forward_workspace(problem, chip);
 }
 
 Status AutoForward(const Launch& launch, void* output) {
-  return ChooseVariant(launch.problem, launch.chip)->forward(launch, output);
+  return ChooseVariant(launch.problem, launch.chip, false)->forward(launch, output);
 }
 
 int64_t AutoBackwardWorkspace(const Problem& problem, const Chip& chip) {
-  return ChooseVariant(problem, chip)->backward_workspace(problem, chip);
+  return ChooseVariant(problem, chip, true)->backward_workspace(problem, chip);
 }
 
 Status AutoBackward(const Launch& launch, const void* grad_output, const DeviceGradients& gradients) {
-  return ChooseVariant(launch.problem, launch.chip)->backward(launch, grad_output, gradients);
+  return ChooseVariant(launch.problem, launch.chip, true)->backward(launch, grad_output, gradients);
 }
 
 constexpr Variant kAuto = {"auto",
@@ -49,12 +49,13 @@ constexpr Variant kAuto = {"auto",
                            AutoForwardWorkspace,
                            AutoForward,
                            AutoBackwardWorkspace,
-                           AutoBackward};
+                           AutoBackward,
+                           nullptr};
 
 }  // namespace
 
 const std::vector<const Variant*>& Variants() {
-  static const std::vector<const Variant*> variants = {&kAuto, &kResident, &kDma1};
+  static const std::vector<const Variant*> variants = {&kAuto, &kResident, &kDma1, &kDma2};
   return variants;
 }
 
@@ -71,11 +72,15 @@ Status UnknownVariant(std::string_view name) {
   return Status::InvalidArgument("variant: expected one of " + expected + ", got \"" + std::string(name) + "\"");
 }
 
-const Variant* ChooseVariant(const Problem& problem, const Chip& chip) {
-  for (const Variant* variant : {&kResident, &kDma1}) {
-    if (variant->supports(problem, chip).ok()) return variant;
+const Variant* ChooseVariant(const Problem& problem, const Chip& chip, bool backward) {
+  const Variant* best = nullptr;
+  double least = 0;
+  for (const Variant* variant : Variants()) {
+    if (variant->estimate == nullptr || !variant->supports(problem, chip).ok()) continue;
+    const double cycles = variant->estimate(problem, chip, backward);
+    if (best == nullptr || cycles < least) best = variant, least = cycles;
   }
-  return nullptr;
+  return best;
 }
 
 Status Supports(const Variant& variant, const Problem& problem, const Chip& chip) {

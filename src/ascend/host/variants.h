@@ -50,6 +50,8 @@ struct Variant {
   // Null in a variant that has a forward pass only.
   int64_t (*backward_workspace)(const Problem&, const Chip&);
   Status (*backward)(const Launch&, const void* grad_output, const DeviceGradients&);
+  // Cycles of a pass by the model of cost.h; null in variants that `auto` never takes.
+  double (*estimate)(const Problem&, const Chip&, bool backward);
 };
 
 // "auto", which hands each problem to the variant that ChooseVariant names, comes first.
@@ -58,8 +60,8 @@ const Variant* FindVariant(std::string_view name);  // null when there is none o
 // "expected one of ..., got ..." for a name that FindVariant does not know.
 Status UnknownVariant(std::string_view name);
 
-// What "auto" takes; null when no variant takes the problem.
-const Variant* ChooseVariant(const Problem& problem, const Chip& chip);
+// What "auto" takes for a pass: the variant with the least estimate; null when none takes the problem.
+const Variant* ChooseVariant(const Problem& problem, const Chip& chip, bool backward);
 
 // Ok, or kUnsupported with the limit at fault and the variant that would do, if any. Problems without work are fine.
 Status Supports(const Variant& variant, const Problem& problem, const Chip& chip);
@@ -73,5 +75,6 @@ Status Backward(const Variant& variant, const Launch& launch, const void* grad_o
 
 // The variants themselves. A new one is a file, a line here and an entry of the table in variants.cc.
 extern const Variant kResident, kDma1;  // rows.cc
+extern const Variant kDma2;             // rows_raw.cc
 
 }  // namespace xmsda::ascend

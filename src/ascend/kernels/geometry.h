@@ -259,16 +259,17 @@ class Geometry {
   // Places of samples that are not wholly inside their level, where pixels are read from value as it is: beside_.
   __aicore__ inline void Border(const LocalTensor<int32_t>& column, const LocalTensor<int32_t>& row) {
     const auto queries = static_cast<uint64_t>(tiling_->tile_queries);
+    const int32_t count = tiling_->samples * tiling_->tile_queries;
     AndMask(4, 5);
     AndMask(6, 7);
     Mul(beside_, row, border_, queries, tiling_->samples, by_sample_);
     PipeBarrier<PIPE_V>();
     AndMask(4, 6);
-    Sub(beside_, beside_, column, lanes_);
+    Sub(beside_, beside_, column, count);
     PipeBarrier<PIPE_V>();
     Add(beside_, beside_, border_, queries, tiling_->samples, by_sample_);
     PipeBarrier<PIPE_V>();
-    Adds(beside_, beside_, -2, lanes_);
+    Adds(beside_, beside_, -2, count);
   }
   __aicore__ inline void SelectPlaces(const LocalTensor<int32_t>& places) {
     const LocalTensor<float> place = places.ReinterpretCast<float>();  // bits are moved only

@@ -1,0 +1,148 @@
+// An analytic model of the kernels by rows: cycles of their queues, from which `auto` chooses.
+// SPDX-License-Identifier: Apache-2.0
+#include "ascend/host/cost.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace xmsda::ascend {
+namespace {
+
+using xmsda_ascend::LevelTiling;
+using xmsda_ascend::Tiling;
+
+constexpr double kCopy = 20.4;        // MTE2, MTE3: issue of a copy
+constexpr double kBurst = 7;          // MTE2: a burst of a long copy
+constexpr double kBurstRaw = 23;      // and where all cores bring the same lines of value from GM, 64 B at a time
+constexpr double kBurstWrite = 10.7;  // MTE3
+constexpr double kIssue = 4, kMask = 16, kGetValue = 11;
+constexpr double kGroup = 24;  // V: until the results of a short instruction may be used
+constexpr double kAtomicBytes = 16;
+constexpr double kLaunch = 5545;
+constexpr double kBytesFromGm = 400, kBytesToGm = 900;  // a cycle, all cores: 720 GB/s mixed, 1.6 TB/s of zeros
+
+struct Sizes {
+  double blocks;        // of 32 bytes a pixel, in the type of value
+  double float_blocks;  // in float32
+  double queries;       // of a tile that is worked on: T; `count` of them are real
+  double count;
+  double samples, fetched, resident;
+  double tiles;  // of the busiest core
+  double heads;  // whose resident levels it loads
+  bool half_type;
+};
+
+Sizes SizesOf(const Problem& problem, const Chip& chip, const Tiling& t) {
+  const auto size = static_cast<double>(DTypeSize(problem.value_dtype));
+  const double lanes = 32 / size;
+  Sizes s = {};
+  s.blocks = static_cast<double>((problem.channels + static_cast<int64_t>(lanes) - 1) / static_cast<int64_t>(lanes));
+  s.float_blocks = s.blocks * 4 / size;
+  s.queries = t.tile_queries;
+  s.count = std::min<double>(t.tile_queries, static_cast<double>((t.queries + t.tiles - 1) / t.tiles));
+  s.samples = t.samples;
+  s.fetched = t.num_fetched;
+  s.resident = s.samples - s.fetched;
+  const int64_t units = int64_t{t.batch} * t.heads * t.tiles;
+  s.tiles = static_cast<double>((units + chip.vector_cores - 1) / chip.vector_cores);
+  s.heads = 1 + (s.tiles - 1) / t.tiles;
+  s.half_type = size == 2;
+  return s;
+}
+
+// V cycles of the geometry of a tile (kernels/geometry.h), and its instructions.
+struct Part {
+  double cycles, instructions;
+};
+
+Part Geometry(const Sizes& s, bool raw) {
+  const double repeats = s.samples * s.queries / 64;
+  const double groups = raw ? 23 : 17, flat = raw ? 54 : 36, rows = raw ? 9 : 7;
+  return {flat * repeats + rows * 1.67 * s.samples + groups * kGroup, raw ? 62.0 : 42.0};
+}
+
+double FetchCopies(const Tiling& t) { return t.raw != 0 ? 2 : 1; }
+
+// MTE2: locations and weights of a tile, then the rows that are fetched.
+double Fetch(const Sizes& s, const Tiling& t) {
+  const double rows = std::max(kCopy, kBurst * 2);
+  return 2 * std::max(kCopy, kBurst * s.count) +
+         (t.raw != 0 ? 1.15 : 1.03) * s.fetched * s.count * FetchCopies(t) * rows;
+}
+
+double ResidentLoad(const Sizes& s, const Tiling& t) {
+  double cycles = 0;
+  for (int32_t l = 0; l < t.num_levels; ++l) {
+    const LevelTiling& level = t.level[l];
+    if (level.resident_start < 0) continue;
+    cycles += t.raw != 0 ? kBurstRaw * level.height * level.width
+                         : s.blocks * 32 * (level.height + 2) * (level.width + 1) / 60;
+  }
+  return cycles;
+}
+
+double ImagePass(const Problem& problem, const Sizes& s) {
+  const double pixels = static_cast<double>(problem.batch * problem.value_size * problem.num_heads);
+  return kLaunch + pixels * s.blocks * 32 / kBytesFromGm;
+}
+
+}  // namespace
+
+Cost RowsForwardCost(const Problem& problem, const Chip& chip, const Tiling& t) {
+  const Sizes s = SizesOf(problem, chip, t);
+  const Part geometry = Geometry(s, t.raw != 0);
+  const double repeats = s.half_type ? s.queries : s.queries / 2;
+  const double products = s.blocks * (2 * repeats + 9), spread = 4 * (s.queries / 8 + 1);
+  const double gather = s.blocks / 2 * (8 * s.queries + 18 + s.queries / 4 + 3 * kGroup);
+  Cost cost;
+  cost.v = geometry.cycles + s.samples * (products + spread + kGroup) + s.resident * gather +
+           s.blocks * (4 * s.queries + 40);
+  const double instructions = geometry.instructions + s.samples * (s.blocks + 4) + s.resident * 1.5 * s.blocks;
+  const double masks = 30 + s.samples * s.blocks + s.resident;
+  cost.s = kIssue * instructions + kMask * masks + s.fetched * s.count * (kGetValue / 2 + kIssue * FetchCopies(t));
+  cost.mte2 = Fetch(s, t);
+  cost.mte3 = kBurstWrite * s.count;
+  for (double* queue : {&cost.s, &cost.v, &cost.mte2, &cost.mte3}) *queue *= s.tiles;
+  cost.mte2 += s.heads * ResidentLoad(s, t);
+  // The first tile waits for its copies and its geometry, the last one for its output.
+  const double ends = geometry.cycles + 2 * kBurst * s.count + 2500;
+  cost.total = std::max({cost.s, cost.v, cost.mte2, cost.mte3}) + ends + kLaunch;
+  if (t.raw == 0) cost.total += ImagePass(problem, s);
+  return cost;
+}
+
+Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const Tiling& t) {
+  const Sizes s = SizesOf(problem, chip, t);
+  const Part geometry = Geometry(s, t.raw != 0);
+  const double lanes = s.samples * s.queries / 64;
+  const double repeats = s.half_type ? s.queries : s.queries / 2;
+  const double sample = s.queries + 4 * (s.queries / 8 + 1) + s.blocks * (2.7 * repeats + 9 + kGroup) +
+                        s.float_blocks * (1.5 * s.queries / 2 + 9) + s.queries + 18 + 2 * kGroup;
+  Cost cost;
+  cost.v = geometry.cycles + s.samples * sample + 30 * lanes + 12 * kGroup + 10 * s.float_blocks * s.queries / 8;
+  cost.s = kIssue * (geometry.instructions + 12 * s.samples) + kMask * (40 + 8 * s.samples) +
+           s.samples * s.count * (kGetValue + 2 * kIssue * FetchCopies(t) + 2);
+  cost.mte2 = Fetch(s, t);
+  const double bytes = 4 * s.float_blocks * 32;
+  // Lines that other cores add to at the same time: a tenth more, measured on detr-enc.
+  cost.mte3 =
+      1.1 * s.samples * s.count * std::max(FetchCopies(t) * std::max(kCopy, 2 * kBurstWrite), bytes / kAtomicBytes) +
+      2 * kBurstWrite * s.count;
+  for (double* queue : {&cost.s, &cost.v, &cost.mte2, &cost.mte3}) *queue *= s.tiles;
+  cost.total = std::max({cost.s, cost.v, cost.mte2, cost.mte3}) + geometry.cycles + 4000 + kLaunch;
+  const double values = static_cast<double>(problem.batch * problem.value_size * problem.num_heads) * 32;
+  cost.total += kLaunch + values * s.float_blocks / kBytesToGm;  // zeros
+  if (t.raw == 0) cost.total += ImagePass(problem, s);
+  if (t.raw == 0 || s.half_type) cost.total += kLaunch + values * (s.float_blocks + s.blocks) / 1.5 / kBytesToGm;
+  return cost;
+}
+
+double EstimateRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, bool backward) {
+  Tiling t = {};
+  const Status status =
+      backward ? TileRowsBackward(problem, chip, choice, &t) : TileRowsForward(problem, chip, choice, &t);
+  if (!status.ok()) return std::numeric_limits<double>::infinity();
+  return (backward ? RowsBackwardCost(problem, chip, t) : RowsForwardCost(problem, chip, t)).total;
+}
+
+}  // namespace xmsda::ascend
