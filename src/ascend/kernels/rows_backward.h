@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rows_fetch.h"
+#include "whole.h"
 
 namespace xmsda_ascend {
 
@@ -184,8 +185,9 @@ class RowsBackward {
   // Queue V: products of a sample with the gradient, and the copies of the gradient that it gives away.
   __aicore__ inline void Sample(int64_t unit, int32_t k) {
     const Samples<float>& samples = samples_[unit & 1];
+    FullMask();
     PipeBarrier<PIPE_V>();
-    Duplicate(products_, 0.0f, queries_ * 64);
+    Duplicate<float, false>(products_, 0.0f, MASK_PLACEHOLDER, static_cast<uint8_t>(queries_), 1, 8);
     for (int32_t c = 0; c < 4; ++c) {
       Brcb(spread_[c * 8], samples.weight[c][k * queries_], static_cast<uint32_t>(queries_ / 8),
            BrcbRepeatParams(4, 32));
@@ -198,28 +200,28 @@ class RowsBackward {
       Products(rows, gradient_[unit & 1], h);
       for (int32_t i = h * float_blocks_ / blocks_; i < (h + 1) * float_blocks_ / blocks_; ++i) {
         const auto step = static_cast<uint8_t>(float_blocks_);
-        Mul(copies_[turn_][i * 8], replicas_[i * queries_ * 32], spread_, uint64_t{64}, queries_ / 2,
-            BinaryRepeatParams(step, 1, 1, static_cast<uint8_t>(8 * step), 8, 8));
+        Mul<float, false>(copies_[turn_][i * 8], replicas_[i * queries_ * 32], spread_, MASK_PLACEHOLDER, queries_ / 2,
+                          BinaryRepeatParams(step, 1, 1, static_cast<uint8_t>(8 * step), 8, 8));
       }
     }
     fetch_.Release();
     SetFlag<HardEvent::V_MTE3>(CopiesEvent(turn_));
     turn_ ^= 1;
     PipeBarrier<PIPE_V>();
-    BlockReduceSum(reduced_[k * queries_ * 8], products_, queries_, 64, 1, 1, 8);
+    BlockReduceSum<float, false>(reduced_[k * queries_ * 8], products_, queries_, MASK_PLACEHOLDER, 1, 1, 8);
   }
 
   // products[query][corner][16 lanes] += rows[query][corner][block h] * gradient[query][block h].
   __aicore__ inline void Products(const LocalTensor<half>& rows, const LocalTensor<half>& gradient, int32_t h) {
     const auto step = static_cast<uint8_t>(blocks_);
-    MulAddDst(products_, rows[h * 16], gradient[h * 16], uint64_t{64}, queries_,
-              BinaryRepeatParams(1, step, 0, 8, static_cast<uint8_t>(4 * step), step));
+    MulAddDst<float, half, false>(products_, rows[h * 16], gradient[h * 16], MASK_PLACEHOLDER, queries_,
+                                  BinaryRepeatParams(1, step, 0, 8, static_cast<uint8_t>(4 * step), step));
   }
   // In float32 the blocks of 8 lanes take turns.
   __aicore__ inline void Products(const LocalTensor<float>& rows, const LocalTensor<float>&, int32_t h) {
     const auto step = static_cast<uint8_t>(blocks_);
-    MulAddDst(products_[(h & 1) * 8], rows[h * 8], replicas_[h * queries_ * 32], uint64_t{64}, queries_ / 2,
-              BinaryRepeatParams(2, step, 1, 16, static_cast<uint8_t>(8 * step), 8));
+    MulAddDst<float, float, false>(products_[(h & 1) * 8], rows[h * 8], replicas_[h * queries_ * 32], MASK_PLACEHOLDER,
+                                   queries_ / 2, BinaryRepeatParams(2, step, 1, 16, static_cast<uint8_t>(8 * step), 8));
   }
 
   // Queue MTE3: adds the copies of the sample before to the gradient image. Behind the work for queue V of the sample

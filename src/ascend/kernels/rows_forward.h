@@ -13,6 +13,7 @@
 #pragma once
 
 #include "rows_fetch.h"
+#include "whole.h"
 
 namespace xmsda_ascend {
 
@@ -155,6 +156,7 @@ class RowsForward {
     PipeBarrier<PIPE_V>();
     Duplicate(sums_, 0.0f, queries_ * row_);
     const Samples<T>& samples = samples_[unit & 1];
+    FullMask();
     for (int32_t i = 0; i < t_->samples; ++i) {
       const int32_t sample = t_->order[i];
       Spread(samples, sample);
@@ -189,8 +191,8 @@ class RowsForward {
     for (int32_t part = 0; part < blocks_ / 2; ++part) {
       Brcb(offsets_, samples.place[sample * queries_], static_cast<uint32_t>(queries_ / 8), BrcbRepeatParams(1, 8));
       PipeBarrier<PIPE_V>();
-      Add(offsets_, offsets_, corner_[(level * blocks_ / 2 + part) * 8], uint64_t{64}, queries_ / 8,
-          BinaryRepeatParams(1, 1, 0, 8, 8, 0));
+      Add<int32_t, false>(offsets_, offsets_, corner_[(level * blocks_ / 2 + part) * 8], MASK_PLACEHOLDER, queries_ / 8,
+                          BinaryRepeatParams(1, 1, 0, 8, 8, 0));
       PipeBarrier<PIPE_V>();
       Gatherb(gathered_[part * 8 * kLanes].template ReinterpretCast<Word>(), resident_.template ReinterpretCast<Word>(),
               offsets_.template ReinterpretCast<uint32_t>(), static_cast<uint32_t>(queries_),
@@ -206,8 +208,8 @@ class RowsForward {
     constexpr int32_t kQueries = kSize == 2 ? 1 : 2;  // of a repeat, which is 64 float32 sums
     const BinaryRepeatParams params(1, step, 1, 8, static_cast<uint8_t>(4 * kQueries * blocks_), kPitch * kQueries);
     for (int32_t h = 0; h < blocks_; ++h) {
-      MulAddDst(sums_[h * queries_ * 4 * kLanes], rows[h * kLanes], spread_[turn_], uint64_t{64}, queries_ / kQueries,
-                params);
+      MulAddDst<float, T, false>(sums_[h * queries_ * 4 * kLanes], rows[h * kLanes], spread_[turn_], MASK_PLACEHOLDER,
+                                 queries_ / kQueries, params);
       fetch_.Feed();
     }
   }
