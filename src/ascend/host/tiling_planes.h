@@ -18,6 +18,8 @@ Status TilePlanesForward(const Problem& problem, const Chip& chip, const PlanesC
                          xmsda_ascend::Tiling* tiling);
 Status TilePlanesBackward(const Problem& problem, const Chip& chip, const PlanesChoice& choice,
                           xmsda_ascend::Tiling* tiling);
+// For kernels/scatter.h, whose gradient image is that of the kernels by rows (GradientImageBytes).
+Status TileScatter(const Problem& problem, const Chip& chip, xmsda_ascend::Tiling* tiling);
 
 // Bytes of all planes in GM.
 int64_t PlanesBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);

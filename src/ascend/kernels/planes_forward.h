@@ -32,18 +32,20 @@ class PlanesForward {
     output_.SetGlobalBuffer((__gm__ T*)output);
     stream_.Init(planes, tiling, pipe);
     const int32_t lanes = tiling.slots * queries_;
-    // Gathered words, sums and the scratch of the geometry take turns.
-    const int32_t work = lanes * (8 + 4 * W::kLanes), scratch = Samples::ScratchBytes(tiling);
-    const LocalTensor<uint8_t> shared = Take<uint8_t>(pipe, &shared_buffer_, work > scratch ? work : scratch);
     for (int32_t i = 0; i < 2; ++i) {
-      gathered_[i] = shared[static_cast<uint32_t>(i * lanes * 4)].template ReinterpretCast<float>();
+      gathered_[i] = Take<float>(pipe, &gathered_buffer_[i], (RoundUp(lanes * 4, kGroups) + i * kGroups / 2) / 4);
     }
-    sums_ = shared[static_cast<uint32_t>(lanes * 8)].template ReinterpretCast<float>();
+    samples_.InitTables(tiling, pipe);
     chunk_ = Take<T>(pipe, &chunk_buffer_, queries_ * kBlock / kSize);
     out_ = Take<T>(pipe, &out_buffer_, queries_ * kBlock / kSize);
     Duplicate(chunk_, T(0), queries_ * kBlock / kSize);
     if (kPairs) whole_ = Take<float>(pipe, &whole_buffer_, queries_);
-    samples_.Init(locations, weights, tiling, shared, pipe);
+    // Sums and the scratch of the geometry take turns. Far from gathered words and weights and so in another bank: a
+    // write that meets a read of MulAddDst on its bank costs a cycle a repeat, half of what it takes.
+    const int32_t sums = lanes * 4 * W::kLanes, scratch = Samples::ScratchBytes(tiling);
+    const int32_t most = sums > scratch ? sums : scratch;
+    const LocalTensor<uint8_t> shared = samples_.Init(locations, weights, tiling, most, pipe);
+    sums_ = shared.ReinterpretCast<float>();
     PipeBarrier<PIPE_ALL>();
   }
 
@@ -195,7 +197,7 @@ class PlanesForward {
   GlobalTensor<T> output_;
   PlaneStream stream_;
   Samples samples_;
-  TBuf<QuePosition::VECCALC> shared_buffer_, chunk_buffer_, out_buffer_, whole_buffer_;
+  TBuf<QuePosition::VECCALC> gathered_buffer_[2], chunk_buffer_, out_buffer_, whole_buffer_;
   LocalTensor<float> gathered_[2], sums_, whole_;
   LocalTensor<T> chunk_, out_;
 };

@@ -7,6 +7,10 @@
 
 namespace xmsda_ascend {
 
+// Bank groups of UB repeat every 512 bytes, and two sources of an instruction that meet in one cost it a cycle a
+// repeat.
+constexpr int32_t kGroups = 512;
+
 // Planes in one buffer of UB. Its two parts, the largest level and the others, are loaded by turns: one comes while
 // queue V works on the other, so that a second buffer, which would halve the queries of a block, is not needed. MTE2: a
 // plane of 51.5 KB in about 800 cycles, where queue V works 4800 on it (320 queries of detr-enc).
@@ -15,7 +19,7 @@ class PlaneStream {
   __aicore__ inline void Init(GM_ADDR planes, const Tiling& tiling, TPipe* pipe) {
     t_ = &tiling;
     planes_.SetGlobalBuffer((__gm__ float*)planes);
-    plane_ = Take<float>(pipe, &buffer_, (tiling.plane_zone + tiling.plane_bytes) / 4);
+    plane_ = Take<float>(pipe, &buffer_, RoundUp(tiling.plane_zone + tiling.plane_bytes, kGroups) / 4);
     Duplicate(plane_, 0.0f, tiling.plane_zone / 4);
   }
   // `plane` is the first one of a core, in planes of GM.
@@ -114,33 +118,44 @@ class PlaneSamples {
   using W = Words<T, kPairs>;
   using Geo = Geometry<T>;
 
-  // What it needs during Prepare only.
-  __aicore__ static inline int32_t ScratchBytes(const Tiling& tiling) { return Geo::ScratchBytes(tiling); }
+  // What it needs during Compute only: scratch of the geometry, then the places and
+  // weights of a tile.
+  __aicore__ static inline int32_t ScratchBytes(const Tiling& tiling) {
+    return Geo::ScratchBytes(tiling) + RoundUp(Geo::Lanes(tiling), 128) * (4 + 4 * kSize);
+  }
 
-  __aicore__ inline void Init(GM_ADDR locations, GM_ADDR weights, const Tiling& tiling,
-                              const LocalTensor<uint8_t>& scratch, TPipe* pipe) {
+  // Weights, from where the pipe is on.
+  __aicore__ inline void InitTables(const Tiling& tiling, TPipe* pipe) {
+    const int32_t table = tiling.samples * tiling.block_queries;
+    for (int32_t i = 0; i < W::kGathers; ++i) {
+      table_[i] = Take<float>(pipe, &table_buffer_[i], RoundUp(table * 4, kGroups) / 4);
+      Duplicate(table_[i], 0.0f, table);  // queries that a block does not have
+    }
+  }
+  // The others; returns `scratch_bytes` of UB, at least ScratchBytes, that the caller may use between calls.
+  __aicore__ inline LocalTensor<uint8_t> Init(GM_ADDR locations, GM_ADDR weights, const Tiling& tiling,
+                                              int32_t scratch_bytes, TPipe* pipe) {
     t_ = &tiling;
     locations_.SetGlobalBuffer((__gm__ float*)locations);
     weights_.SetGlobalBuffer((__gm__ float*)weights);
     lanes_ = RoundUp(Geo::Lanes(tiling), 128);
     const int32_t table = tiling.samples * tiling.block_queries;
     offsets_ = Take<int32_t>(pipe, &offsets_buffer_, table);
-    Duplicate(offsets_, 0, table);  // queries that a block does not have
-    if (!kBackward) {
-      for (int32_t i = 0; i < W::kGathers; ++i) {
-        table_[i] = Take<float>(pipe, &table_buffer_[i], table);
-        Duplicate(table_[i], 0.0f, table);
-      }
-      if (sizeof(T) == 2) {
-        words_ = Take<float>(pipe, &words_buffer_, 2 * lanes_);
-      }
-    }
-    samples_.place = Take<int32_t>(pipe, &place_buffer_, lanes_);
+    Duplicate(offsets_, 0, table);
+    const LocalTensor<uint8_t> geometry = Take<uint8_t>(pipe, &geometry_buffer_, Geo::Bytes(tiling));
+    const LocalTensor<uint8_t> scratch = Take<uint8_t>(pipe, &scratch_buffer_, scratch_bytes);
+    Duplicate(scratch.template ReinterpretCast<float>(), 0.0f, scratch_bytes / 4);
+    PipeBarrier<PIPE_V>();
+    auto at = static_cast<uint32_t>(Geo::ScratchBytes(tiling));
+    samples_.place = scratch[at].template ReinterpretCast<int32_t>();
+    at += static_cast<uint32_t>(lanes_ * 4);
     for (int32_t c = 0; c < 4; ++c) {
-      samples_.weight[c] = Take<T>(pipe, &weight_buffer_[c], lanes_);
-      Duplicate(samples_.weight[c], T(0), lanes_);
+      samples_.weight[c] = scratch[at].template ReinterpretCast<T>();
+      at += static_cast<uint32_t>(lanes_ * kSize);
     }
-    geometry_.Init(tiling, Take<uint8_t>(pipe, &geometry_buffer_, Geo::Bytes(tiling)), scratch);
+    words_ = scratch.template ReinterpretCast<float>();  // what the geometry has left, when weights are interleaved
+    geometry_.Init(tiling, geometry, scratch);
+    return scratch;
   }
 
   __aicore__ inline void Begin() { SetFlag<HardEvent::V_MTE2>(kRaw); }
@@ -182,6 +197,7 @@ class PlaneSamples {
   __aicore__ inline const Geo& geometry() const { return geometry_; }
 
  private:
+  static constexpr int32_t kSize = sizeof(T);
   static constexpr event_t kRaw = EVENT_ID2;
 
   __aicore__ inline void ToTable(const LocalTensor<float>& table, const LocalTensor<float>& from, int32_t tile) {
@@ -204,8 +220,7 @@ class PlaneSamples {
   const Tiling* t_;
   int32_t lanes_;
   GlobalTensor<float> locations_, weights_;
-  TBuf<QuePosition::VECCALC> offsets_buffer_, table_buffer_[4], words_buffer_, place_buffer_, weight_buffer_[4],
-      geometry_buffer_;
+  TBuf<QuePosition::VECCALC> offsets_buffer_, table_buffer_[4], geometry_buffer_, scratch_buffer_;
   LocalTensor<int32_t> offsets_;
   LocalTensor<float> table_[4], words_;
   Samples<T> samples_;
