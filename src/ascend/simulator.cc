@@ -21,6 +21,7 @@ namespace {
 // One simulated device a process.
 std::mutex mutex;
 std::optional<SimulatorOptions> configured;
+bool half_aligned_gathers = false;  // of the configured device
 
 bool IsSet(const char* variable) {
   const char* text = std::getenv(variable);
@@ -52,8 +53,8 @@ std::string Reworded(std::string message) {
   return message;
 }
 
-Status ConfigureLocked(const SimulatorOptions& options) {
-  if (configured == options) return {};
+Status ConfigureLocked(const SimulatorOptions& options, bool half_aligned) {
+  if (configured == options && half_aligned_gathers == half_aligned) return {};
   try {
     ascsim::Options device = ascsim::OptionsFromEnvironment();
     const auto replace = [](const std::string& with, std::string* what) {
@@ -65,6 +66,7 @@ Status ConfigureLocked(const SimulatorOptions& options) {
     replace(options.trace, &device.trace);
     replace(options.stats, &device.stats);
     replace(options.log, &device.log);
+    if (half_aligned) device.rules += std::string(device.rules.empty() ? "" : ",") + "misaligned-gather32=off";
     device.progress = options.progress;
     if (device.log.empty() && !IsSet("ASCSIM_REPORT")) device.report = ascsim::ReportLevel::kOff;
     device.exit_status = 0;  // failures are the statuses of calls
@@ -73,14 +75,14 @@ Status ConfigureLocked(const SimulatorOptions& options) {
     return Status::InvalidArgument(Reworded(error.what()));
   }
   configured = options;
+  half_aligned_gathers = half_aligned;
   return {};
 }
 
 // The device of this thread.
-Status Begin() {
-  if (!configured) {
-    if (Status status = ConfigureLocked({}); !status.ok()) return status;
-  }
+Status Begin(bool half_aligned) {
+  const SimulatorOptions options = configured.value_or(SimulatorOptions{});
+  if (Status status = ConfigureLocked(options, half_aligned); !status.ok()) return status;
   static const int initialised = aclInit(nullptr);
   if (Status status = Acl("aclInit", initialised); !status.ok()) return status;
   static thread_local const int set = aclrtSetDevice(0);
@@ -201,7 +203,7 @@ int64_t OutputBytes(const Problem& p) {
 
 Status SimulateForward(const Variant& variant, const Problem& problem, const Inputs& inputs, void* output) {
   const std::lock_guard lock(mutex);
-  if (Status status = Begin(); !status.ok()) return status;
+  if (Status status = Begin(variant.half_aligned_gathers); !status.ok()) return status;
   DeviceCall call;
   call.chip = ChipOfDevice();
   if (Status status = Supports(variant, problem, call.chip); !status.ok()) return status;
@@ -218,7 +220,7 @@ Status SimulateForward(const Variant& variant, const Problem& problem, const Inp
 Status SimulateBackward(const Variant& variant, const Problem& problem, const Inputs& inputs, const void* grad_output,
                         const Gradients& gradients) {
   const std::lock_guard lock(mutex);
-  if (Status status = Begin(); !status.ok()) return status;
+  if (Status status = Begin(variant.half_aligned_gathers); !status.ok()) return status;
   DeviceCall call;
   call.chip = ChipOfDevice();
   if (Status status = Supports(variant, problem, call.chip); !status.ok()) return status;
@@ -254,7 +256,7 @@ Backend MakeBackend(const Variant& variant) {
   backend.arithmetic = {.f16_weights = variant.f16_weights, .f16_saturates = true, .infinite_weights_are_nan = true};
   backend.supports = [&variant](const Problem& problem) {
     const std::lock_guard lock(mutex);
-    Status status = Begin();
+    Status status = Begin(half_aligned_gathers);
     return status.ok() ? Supports(variant, problem, ChipOfDevice()) : status;
   };
   backend.forward = [&variant](const Problem& problem, const Inputs& inputs, void* output, const Workspace& workspace,
@@ -276,7 +278,7 @@ Backend MakeBackend(const Variant& variant) {
 
 Status ConfigureSimulator(const SimulatorOptions& options) {
   const std::lock_guard lock(mutex);
-  return ConfigureLocked(options);
+  return ConfigureLocked(options, half_aligned_gathers);
 }
 
 Status FlushSimulator() {

@@ -188,22 +188,13 @@ int32_t Tiles(const Tiling& t, const Chip& chip) {
 template <class BytesOf, class CostOf>
 Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, int32_t most_resident, BytesOf bytes_of,
            CostOf cost_of, Tiling* tiling) {
-  if (Status status = Validate(problem); !status.ok()) return status;
-  if (Status status = CheckLimits(problem); !status.ok()) return status;
-  if (Status status = CheckRows(problem); !status.ok()) return status;
   Tiling t = {};
-  t.batch = static_cast<int32_t>(problem.batch);
-  t.queries = static_cast<int32_t>(problem.num_queries);
-  t.heads = static_cast<int32_t>(problem.num_heads);
-  t.channels = static_cast<int32_t>(problem.channels);
-  t.value_size = static_cast<int32_t>(problem.value_size);
-  t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
+  if (Status status = TileProblem(problem, &t); !status.ok()) return status;
   t.raw = choice.raw ? 1 : 0;
   if (choice.raw && problem.channels * static_cast<int64_t>(DTypeSize(problem.value_dtype)) % kBlock != 0) {
     return Limit("channels: expected whole blocks of 32 bytes where value is read as it is on Ascend, got " +
                  std::to_string(problem.channels) + "; dma1 takes any");
   }
-  PlaceLevels(problem, &t);
   double least_cost = 0;
   bool found = false;
   const bool any_number = choice.resident_levels < 0;
@@ -230,6 +221,22 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
 }
 
 }  // namespace
+
+Status TileProblem(const Problem& problem, Tiling* tiling) {
+  if (Status status = Validate(problem); !status.ok()) return status;
+  if (Status status = CheckLimits(problem); !status.ok()) return status;
+  if (Status status = CheckRows(problem); !status.ok()) return status;
+  Tiling t = {};
+  t.batch = static_cast<int32_t>(problem.batch);
+  t.queries = static_cast<int32_t>(problem.num_queries);
+  t.heads = static_cast<int32_t>(problem.num_heads);
+  t.channels = static_cast<int32_t>(problem.channels);
+  t.value_size = static_cast<int32_t>(problem.value_size);
+  t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
+  PlaceLevels(problem, &t);
+  *tiling = t;
+  return {};
+}
 
 Status CheckTypes(const Problem& problem) {
   if (problem.value_dtype != DType::kF16 && problem.value_dtype != DType::kF32) {

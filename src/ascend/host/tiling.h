@@ -15,6 +15,10 @@ struct Chip {
   int64_t ub_bytes = 184 * 1024;
 };
 
+// The sizes of a problem and where its levels lie, the same for all kernels; kUnsupported beyond what any of them
+// takes.
+Status TileProblem(const Problem& problem, xmsda_ascend::Tiling* tiling);
+
 struct RowsChoice {
   bool raw = false;              // value is read as it is, without an image
   int32_t tile_queries = 0;      // 0: the largest that fits

@@ -52,6 +52,9 @@ struct Variant {
   Status (*backward)(const Launch&, const void* grad_output, const DeviceGradients&);
   // Cycles of a pass by the model of cost.h; null in variants that `auto` never takes.
   double (*estimate)(const Problem&, const Chip&, bool backward);
+  // Gathers 32 bits at multiples of 2 bytes, which is not documented: rule misaligned-gather32 of the simulator is off
+  // for it, all others are not.
+  bool half_aligned_gathers = false;
 };
 
 // "auto", which hands each problem to the variant that ChooseVariant names, comes first.
@@ -74,7 +77,8 @@ Status Backward(const Variant& variant, const Launch& launch, const void* grad_o
                 const DeviceGradients& gradients);
 
 // The variants themselves. A new one is a file, a line here and an entry of the table in variants.cc.
-extern const Variant kResident, kDma1;  // rows.cc
-extern const Variant kDma2;             // rows_raw.cc
+extern const Variant kResident, kDma1;       // rows.cc
+extern const Variant kDma2;                  // rows_raw.cc
+extern const Variant kXmsda, kXmsdaAligned;  // planes.cc
 
 }  // namespace xmsda::ascend

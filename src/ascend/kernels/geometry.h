@@ -14,8 +14,8 @@ namespace xmsda_ascend {
 // Places and the four corner weights of a tile.
 template <class W>
 struct Samples {
-  // [K][T]: where the corner (y0, x0) lies, in blocks of 32 B of the image, or in bytes of the resident image; 0, which
-  // is the zone of zeros, where the sample is outside its level.
+  // [K][T]: where the corner (y0, x0) lies, in blocks of 32 B of the image, or in bytes of the resident image or of a
+  // plane; 0, which is the zone of zeros, where the sample is outside its level.
   LocalTensor<int32_t> place;
   LocalTensor<W> weight[4];  // [K][T] each: (y0, x0), (y0, x1), (y1, x0), (y1, x1), attention weight included
 };
@@ -182,6 +182,7 @@ class Geometry {
     if (tiling_->raw != 0) Border(column, row);
     Mul(out.place, row, stride_, queries, samples, by_sample_);
     PipeBarrier<PIPE_V>();
+    if (tiling_->planes == kPairPlanes) SkipCopies(column);
     Mul(column, column, unit_, queries, samples, by_sample_);
     Sub(x_, x_, u_, count);  // from here on the fractions
     Sub(y_, y_, v_, count);
@@ -233,16 +234,17 @@ class Geometry {
       const int32_t lanes = level.points * 8, at = level.first_sample * 8;
       if (lanes == 0) continue;
       const bool resident = level.resident_start >= 0;
+      if (tiling_->planes != kNoPlanes) {
+        const int32_t pixel = tiling_->planes == kPairPlanes ? 2 : 4;
+        FillLevel(at, lanes, level, level.plane_row, pixel, level.plane_start + level.plane_row + pixel);
+        continue;
+      }
       const int32_t blocks = CeilDiv(tiling_->channels * static_cast<int32_t>(sizeof(T)), kBlock);
       const int32_t unit = blocks * (resident ? kBlock : tiling_->raw != 0 ? tiling_->heads : 1);
       const int32_t border = tiling_->raw != 0 && !resident ? 0 : 1;
       const int32_t stride = (level.width + border) * unit;
       const int32_t start = resident ? level.resident_start : border != 0 ? level.image_start : level.value_start;
-      Duplicate(width_[at], static_cast<float>(level.width), lanes);
-      Duplicate(height_[at], static_cast<float>(level.height), lanes);
-      Duplicate(stride_[at], stride, lanes);
-      Duplicate(unit_[at], unit, lanes);
-      Duplicate(base_[at], start * unit + border * (stride + unit), lanes);
+      FillLevel(at, lanes, level, stride, unit, start * unit + border * (stride + unit));
       Duplicate(border_[at], -(level.width + 1), lanes);
       if (tiling_->raw != 0) {
         Duplicate(nowhere_[level.first_sample * queries], resident ? 0 : kNowhere, level.points * queries);
@@ -253,6 +255,29 @@ class Geometry {
     Duplicate(raw_weights_, 0.0f, queries * weight_row_);
     for (const auto& tensor : {s_, t_}) Duplicate(tensor, 0.0f, lanes_);
     for (const auto& tensor : {x_, y_, a_}) Duplicate(tensor, 0.0f, Padded(*tiling_));
+    PipeBarrier<PIPE_V>();
+  }
+
+  __aicore__ inline void FillLevel(int32_t at, int32_t lanes, const LevelTiling& level, int32_t stride, int32_t unit,
+                                   int32_t base) {
+    Duplicate(width_[at], static_cast<float>(level.width), lanes);
+    Duplicate(height_[at], static_cast<float>(level.height), lanes);
+    Duplicate(stride_[at], stride, lanes);
+    Duplicate(unit_[at], unit, lanes);
+    Duplicate(base_[at], base, lanes);
+  }
+
+  // In a plane of pairs every sixteenth element is the copy of the next: column += floor((column + 1) / 15), u_ has it
+  // as a float. The half keeps quotients off whole numbers.
+  __aicore__ inline void SkipCopies(const LocalTensor<int32_t>& column) {
+    const LocalTensor<int32_t> blocks = t_.template ReinterpretCast<int32_t>();
+    Adds(t_, u_, 1.5f, lanes_);
+    PipeBarrier<PIPE_V>();
+    Muls(t_, t_, 1.0f / 15, lanes_);
+    PipeBarrier<PIPE_V>();
+    Cast(blocks, t_, RoundMode::CAST_FLOOR, static_cast<uint32_t>(lanes_));
+    PipeBarrier<PIPE_V>();
+    Add(column, column, blocks, lanes_);
     PipeBarrier<PIPE_V>();
   }
 

@@ -20,10 +20,19 @@ struct LevelTiling {
   int32_t first_sample;    // on the K axis
   int32_t points;          // samples of a query and head on this level
   int32_t resident_start;  // the same in the part of the image that is kept in UB; -1: this level is not
+  int32_t plane_start;     // bytes, of the row of zeros above in UB (kernels/planes.h)
+  int32_t plane_row;       // bytes from row to row there
 };
 
 // What a sample has as its place when all of it is outside of its level.
 constexpr int32_t kNowhere = INT32_MIN;
+
+// What lies in the planes of a head that kernels gather from, one after the other in GM (kernels/planes.h).
+enum Planes : int32_t {
+  kNoPlanes = 0,
+  kPairPlanes = 1,  // half, 15 pixels and a copy of the next to a block of 32 bytes: a pair (x0, x1) is one word
+  kWordPlanes = 2,  // words of 32 bits: two half channels or a float one
+};
 
 struct Tiling {
   int32_t raw;  // 1: pixels are read from value [B,S,M,D] as it is, 0: from the image
@@ -41,6 +50,19 @@ struct Tiling {
   int32_t resident_pixels;  // of the resident image, zone included; 0: none
   int32_t resident_zone;
   int32_t num_fetched;  // samples of levels that are not resident
+  // Kernels by planes.
+  int32_t planes;                   // enum Planes
+  int32_t head_planes;              // of a head
+  int32_t plane_zone;               // bytes of zeros in front of a plane in UB: the longest row and a block
+  int32_t plane_split;              // bytes of the largest level, which comes first; the others follow
+  int32_t plane_bytes;              // of a plane in GM
+  int32_t plane_level[kMaxLevels];  // levels as they follow in a plane
+  int32_t block_queries;            // queries whose samples are kept in UB, a multiple of 32
+  int32_t blocks;                   // of one head and batch; queries are spread evenly
+  int32_t group_planes;             // planes of a unit of work, forward
+  int32_t slots;                    // the most points of a level
+  int32_t level_order;              // scatter of gradients: 1: core j starts at level j mod L, 0: all at level 0
+  int32_t merge_neighbours;         // scatter of gradients: 1: two pixels to a burst and two bursts to a copy, 0: one
   LevelTiling level[kMaxLevels];
   uint8_t order[kMaxSamples];     // of the samples of a query: resident ones spread among the others
   uint8_t level_of[kMaxSamples];  // by sample
