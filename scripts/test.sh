@@ -73,6 +73,16 @@ cpu_features() {
   ctest --preset release -R '^driver_without_'
 }
 
+# What a build for a device compiles, with the simulator behind the toolkit's names.
+cann() {
+  cmake -S . -B build/cann -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DXMSDA_WERROR=ON -DXMSDA_DRIVER=OFF \
+    "-DXMSDA_CANN=$ROOT/tests/cann_toolkit" >build/cann.log 2>&1 || {
+    cat build/cann.log
+    return 1
+  }
+  cmake --build build/cann --target xmsda_ascend_host
+}
+
 mkdir -p build
 stage "setup" scripts/setup.sh test
 stage "lint" scripts/lint.sh
@@ -88,6 +98,7 @@ stage "simulator under ASan and UBSan (sim)" simulator dev
 stage "simulator's fuzzer (sim, fuzz)" simulator fuzz "-DASCSIM_FUZZ_SECONDS=$SIM_FUZZ_SECONDS"
 stage "simulator against published figures" scripts/validate_sim.sh --check
 [ "${LONG:-0}" != 1 ] || stage "speed and memory of the simulator" simulator_speed
+stage "Ascend host code as for a device (cann)" cann
 [ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features
 stage "Python package" env XMSDA_WERROR=ON scripts/build.sh
 # Reads the compile commands of dev, fuzz and the package.
