@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "aclrtlaunch_xmsda_fill_zeros.h"
 #include "aclrtlaunch_xmsda_grad_value_f16.h"
 #include "aclrtlaunch_xmsda_grad_value_f32.h"
 #include "aclrtlaunch_xmsda_image_f16.h"
@@ -25,9 +24,6 @@ using xmsda_ascend::Tiling;
 constexpr RowsChoice kAsManyAsFit = {.raw = false, .tile_queries = 0, .resident_levels = -1};
 constexpr RowsChoice kNoneResident = {.raw = false, .tile_queries = 0, .resident_levels = 0};
 
-// Images start at multiples of this in the workspace: what allocations on the device have.
-int64_t Aligned(int64_t bytes) { return (bytes + 511) / 512 * 512; }
-
 int64_t Tiles(const Tiling& t) { return int64_t{t.batch} * t.heads * t.tiles; }
 
 int64_t Pixels(const Tiling& t) {
@@ -37,10 +33,6 @@ int64_t Pixels(const Tiling& t) {
 }
 
 // The zeros that kernels read beside value as it is are not needed with an image: they are given the image again.
-//
-// acl takes pointers of inputs that are not const.
-void* Device(const void* pointer) { return const_cast<void*>(pointer); }
-
 Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
   const uint32_t blocks = Blocks(launch.chip, Pixels(t));
   void* const value = Device(launch.inputs.value);
@@ -48,13 +40,6 @@ Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
                              ? ACLRT_LAUNCH_KERNEL(xmsda_image_f16)(blocks, launch.stream, value, image, t)
                              : ACLRT_LAUNCH_KERNEL(xmsda_image_f32)(blocks, launch.stream, value, image, t);
   return Acl("xmsda_image", static_cast<int>(error));
-}
-
-Status FillZeros(const Launch& launch, void* to, int64_t bytes) {
-  constexpr int64_t kPart = 64 * 1024;  // as kernels/gradient.h
-  const uint32_t blocks = Blocks(launch.chip, (bytes + kPart - 1) / kPart);
-  return Acl("xmsda_fill_zeros",
-             static_cast<int>(ACLRT_LAUNCH_KERNEL(xmsda_fill_zeros)(blocks, launch.stream, to, bytes)));
 }
 
 Status RowsForward(const RowsChoice& choice, const Launch& launch, void* output) {
@@ -73,12 +58,6 @@ Status RowsForward(const RowsChoice& choice, const Launch& launch, void* output)
   return Acl("xmsda_rows_forward", static_cast<int>(error));
 }
 
-bool EveryPixelHasALevel(const Problem& problem) {
-  int64_t pixels = 0;
-  for (const Level& level : problem.levels) pixels += level.height * level.width;
-  return pixels == problem.value_size;  // levels do not overlap
-}
-
 Status Backward(const Launch& launch, const void* grad_output, const DeviceGradients& gradients) {
   const Problem& problem = launch.problem;
   Tiling t = {};
@@ -87,7 +66,8 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   void* const grad_image = static_cast<uint8_t*>(launch.workspace) + Aligned(ImageBytes(problem, t));
   const bool half = problem.value_dtype == DType::kF16;
   if (Status status = MakeImage(launch, t, image); !status.ok()) return status;
-  if (Status status = FillZeros(launch, grad_image, GradientImageBytes(problem, t)); !status.ok()) return status;
+  if (Status status = FillZeros(launch.chip, launch.stream, grad_image, GradientImageBytes(problem, t)); !status.ok())
+    return status;
   uint32_t blocks = Blocks(launch.chip, Tiles(t));
   void* const locations = Device(launch.inputs.locations);
   void* const weights = Device(launch.inputs.weights);
@@ -100,7 +80,7 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   if (Status status = Acl("xmsda_rows_backward", static_cast<int>(error)); !status.ok()) return status;
   if (!EveryPixelHasALevel(problem)) {
     const int64_t bytes = problem.batch * problem.value_size * problem.num_heads * problem.channels * (half ? 2 : 4);
-    if (Status status = FillZeros(launch, gradients.value, bytes); !status.ok()) return status;
+    if (Status status = FillZeros(launch.chip, launch.stream, gradients.value, bytes); !status.ok()) return status;
   }
   blocks = Blocks(launch.chip, Pixels(t));
   error = half ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f16)(blocks, launch.stream, grad_image, gradients.value, t)
@@ -108,25 +88,11 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   return Acl("xmsda_grad_value", static_cast<int>(error));
 }
 
-// The gradient image has a copy of every level: pixels of two levels would need a sum.
-Status CheckOverlap(const Problem& problem) {
-  std::vector<const Level*> levels;
-  for (const Level& level : problem.levels) levels.push_back(&level);
-  std::sort(levels.begin(), levels.end(), [](const Level* a, const Level* b) { return a->start < b->start; });
-  for (size_t i = 1; i < levels.size(); ++i) {
-    const int64_t end = levels[i - 1]->start + levels[i - 1]->height * levels[i - 1]->width;
-    if (levels[i]->start >= end) continue;
-    return Status::Unsupported("levels: expected no pixel in two levels on Ascend, got a level that starts at " +
-                               std::to_string(levels[i]->start) + " and one that ends at " + std::to_string(end));
-  }
-  return {};
-}
-
 Status RowsSupports(const RowsChoice& choice, const Problem& problem, const Chip& chip) {
   Tiling t = {};
   if (Status status = TileRowsForward(problem, chip, choice, &t); !status.ok()) return status;
   if (Status status = TileRowsBackward(problem, chip, kNoneResident, &t); !status.ok()) return status;
-  return CheckOverlap(problem);
+  return CheckOverlap(problem);  // the gradient image has a copy of every level: pixels of two would need a sum
 }
 
 int64_t RowsForwardWorkspace(const Problem& problem, const Chip& chip) {

@@ -74,7 +74,9 @@ Status Backward(const Variant& variant, const Launch& launch, const void* grad_o
                 const DeviceGradients& gradients);
 
 // The variants themselves. A new one is a file, a line here and an entry of the table in variants.cc.
-extern const Variant kResident, kDma1;  // rows.cc
-extern const Variant kDma2;             // rows_raw.cc
+extern const Variant kResident, kDma1;      // rows.cc
+extern const Variant kDma2;                 // rows_raw.cc
+extern const Variant kLibrary, kLibraryDb;  // library.cc
+extern const Variant kGridSample;           // grid_sample.cc
 
 }  // namespace xmsda::ascend
