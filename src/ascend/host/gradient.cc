@@ -2,39 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ascend/host/gradient.h"
 
-#include <algorithm>
-#include <string>
-#include <vector>
-
-#include "aclrtlaunch_xmsda_fill_zeros.h"
 #include "aclrtlaunch_xmsda_grad_value_f16.h"
 #include "aclrtlaunch_xmsda_grad_value_f32.h"
 #include "ascend/host/launch.h"
 
 namespace xmsda::ascend {
-namespace {
-
 using xmsda_ascend::Tiling;
-
-bool EveryPixelHasALevel(const Problem& problem) {
-  int64_t pixels = 0;
-  for (const Level& level : problem.levels) pixels += level.height * level.width;
-  return pixels == problem.value_size;  // levels do not overlap
-}
-
-}  // namespace
 
 int64_t Pixels(const Tiling& t) {
   int64_t pixels = 0;
   for (int32_t l = 0; l < t.num_levels; ++l) pixels += int64_t{t.level[l].height} * t.level[l].width;
   return t.batch * pixels;
-}
-
-Status FillZeros(const Launch& launch, void* to, int64_t bytes) {
-  constexpr int64_t kPart = 64 * 1024;  // as kernels/gradient.h
-  const uint32_t blocks = Blocks(launch.chip, (bytes + kPart - 1) / kPart);
-  return Acl("xmsda_fill_zeros",
-             static_cast<int>(ACLRT_LAUNCH_KERNEL(xmsda_fill_zeros)(blocks, launch.stream, to, bytes)));
 }
 
 Status SaveGradient(const Launch& launch, const Tiling& t, void* grad_image, void* grad_value) {
@@ -49,19 +27,6 @@ Status SaveGradient(const Launch& launch, const Tiling& t, void* grad_image, voi
       half ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f16)(blocks, launch.stream, grad_image, grad_value, t)
            : ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f32)(blocks, launch.stream, grad_image, grad_value, t);
   return Acl("xmsda_grad_value", static_cast<int>(error));
-}
-
-Status CheckOverlap(const Problem& problem) {
-  std::vector<const Level*> levels;
-  for (const Level& level : problem.levels) levels.push_back(&level);
-  std::sort(levels.begin(), levels.end(), [](const Level* a, const Level* b) { return a->start < b->start; });
-  for (size_t i = 1; i < levels.size(); ++i) {
-    const int64_t end = levels[i - 1]->start + levels[i - 1]->height * levels[i - 1]->width;
-    if (levels[i]->start >= end) continue;
-    return Status::Unsupported("levels: expected no pixel in two levels on Ascend, got a level that starts at " +
-                               std::to_string(levels[i]->start) + " and one that ends at " + std::to_string(end));
-  }
-  return {};
 }
 
 }  // namespace xmsda::ascend

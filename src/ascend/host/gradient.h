@@ -4,25 +4,19 @@
 
 #include <cstdint>
 
+#include "ascend/host/launch.h"
 #include "ascend/host/variants.h"
 
 namespace xmsda::ascend {
 
-// Arrays start at multiples of this in the workspace: what allocations on the device have.
-inline int64_t Aligned(int64_t bytes) { return (bytes + 511) / 512 * 512; }
-
-// acl takes pointers of inputs that are not const.
-inline void* Device(const void* pointer) { return const_cast<void*>(pointer); }
-
 // Of all levels and batches.
 int64_t Pixels(const xmsda_ascend::Tiling& tiling);
 
-Status FillZeros(const Launch& launch, void* to, int64_t bytes);
+inline Status FillZeros(const Launch& launch, void* to, int64_t bytes) {
+  return FillZeros(launch.chip, launch.stream, to, bytes);
+}
 
 // From the gradient image, float32 as kernels/gradient.h has it, to the gradient of value.
 Status SaveGradient(const Launch& launch, const xmsda_ascend::Tiling& tiling, void* grad_image, void* grad_value);
-
-// The gradient image has a copy of every level: kUnsupported where pixels of two levels would need a sum.
-Status CheckOverlap(const Problem& problem);
 
 }  // namespace xmsda::ascend

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "acl/acl.h"
+#include "aclrtlaunch_xmsda_fill_zeros.h"
 #include "tiling/platform/platform_ascendc.h"
 
 namespace xmsda::ascend {
@@ -28,6 +29,12 @@ Status Acl(const char* call, int error) {
   // Newest first; those behind it are older calls'.
   message.resize(std::min(message.find('\n'), message.size()));
   return Status::Device("device: " + message + " (error " + std::to_string(error) + ")");
+}
+
+Status FillZeros(const Chip& chip, void* stream, void* to, int64_t bytes) {
+  constexpr int64_t kPart = 64 * 1024;  // as kernels/gradient.h
+  const uint32_t blocks = Blocks(chip, (bytes + kPart - 1) / kPart);
+  return Acl("xmsda_fill_zeros", static_cast<int>(ACLRT_LAUNCH_KERNEL(xmsda_fill_zeros)(blocks, stream, to, bytes)));
 }
 
 }  // namespace xmsda::ascend

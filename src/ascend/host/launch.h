@@ -20,4 +20,13 @@ inline uint32_t Blocks(const Chip& chip, int64_t units) {
   return static_cast<uint32_t>(units < 1 ? 1 : units < chip.vector_cores ? units : chip.vector_cores);
 }
 
+// Arrays start at multiples of this in the workspace: what allocations on the device have.
+inline int64_t Aligned(int64_t bytes) { return (bytes + 511) / 512 * 512; }
+
+// acl takes pointers of inputs that are not const.
+inline void* Device(const void* pointer) { return const_cast<void*>(pointer); }
+
+// Launches the kernel that writes zeros.
+Status FillZeros(const Chip& chip, void* stream, void* to, int64_t bytes);
+
 }  // namespace xmsda::ascend

@@ -73,7 +73,7 @@ Status RowsSupports(const RowsChoice& choice, const Problem& problem, const Chip
   Tiling t = {};
   if (Status status = TileRowsForward(problem, chip, choice, &t); !status.ok()) return status;
   if (Status status = TileRowsBackward(problem, chip, kNoneResident, &t); !status.ok()) return status;
-  return CheckOverlap(problem);
+  return CheckOverlap(problem);  // the gradient image has a copy of every level: pixels of two would need a sum
 }
 
 int64_t RowsForwardWorkspace(const Problem& problem, const Chip& chip) {

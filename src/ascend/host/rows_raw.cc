@@ -26,9 +26,6 @@ uint32_t RowsBlocks(const Launch& launch, const Tiling& t) {
   return Blocks(launch.chip, int64_t{t.batch} * t.heads * t.tiles);
 }
 
-// acl takes pointers of inputs that are not const.
-void* Device(const void* pointer) { return const_cast<void*>(pointer); }
-
 Status Zeros(const Launch& launch) {
   return Acl("aclrtMemsetAsync", aclrtMemsetAsync(launch.workspace, kZeroBytes, 0, kZeroBytes, launch.stream));
 }

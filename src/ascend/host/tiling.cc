@@ -102,6 +102,18 @@ void PlaceLevels(const Problem& problem, Tiling* t) {
   t->image_pixels = static_cast<int32_t>(at);
 }
 
+Tiling Describe(const Problem& problem) {
+  Tiling t = {};
+  t.batch = static_cast<int32_t>(problem.batch);
+  t.queries = static_cast<int32_t>(problem.num_queries);
+  t.heads = static_cast<int32_t>(problem.num_heads);
+  t.channels = static_cast<int32_t>(problem.channels);
+  t.value_size = static_cast<int32_t>(problem.value_size);
+  t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
+  PlaceLevels(problem, &t);
+  return t;
+}
+
 // The smallest `count` levels become resident.
 void KeepLevels(int32_t count, Tiling* t) {
   std::vector<int32_t> levels(static_cast<size_t>(t->num_levels));
@@ -220,21 +232,43 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
                std::to_string(problem.SamplesPerQuery()) + " samples");
 }
 
+// What kernels/library.h and library_forward.h or library_backward.h take of UB.
+int64_t LibraryBytes(const Problem& problem, int64_t buffers, bool backward) {
+  const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
+  const int64_t padded = RoundUp(problem.SamplesPerQuery(), 8), lanes = RoundUp(problem.num_heads * padded, 64);
+  const int64_t row = RoundUp(problem.num_heads * problem.channels, 64), rows = 4 * padded * problem.channels;
+  const int64_t samples = lanes * 64 + RoundUp(lanes / 8, kBlock) + lanes * 12;
+  const int64_t shared = buffers * (samples + rows * size) + rows * 4 + 4 * padded * kBlock;
+  if (!backward) return shared + (row + 64) * 4 + buffers * row * size;
+  return shared + buffers * (row * size + row * 4 + rows * 4 + lanes * 12) + (32 * padded + 12 * lanes) * 4 +
+         RoundUp(lanes / 8, kBlock);
+}
+
+// What the kernels in the style of others cannot take.
+Status CheckPeers(const Problem& problem, int64_t most_channels) {
+  if (Status status = Validate(problem); !status.ok()) return status;
+  if (Status status = CheckLimits(problem); !status.ok()) return status;
+  const auto number = [](int64_t n) { return std::to_string(n); };
+  if (PixelBytes(problem) != problem.channels * static_cast<int64_t>(DTypeSize(problem.value_dtype)) ||
+      problem.channels > most_channels) {
+    return Limit("channels: expected whole blocks of 32 bytes, at most " + number(most_channels) + ", got " +
+                 number(problem.channels));
+  }
+  for (const Level& level : problem.levels) {
+    if (level.height * level.width * problem.num_heads * problem.channels < int64_t{1} << 31) continue;
+    return Limit("levels: expected less than 2^31 elements in a level, got " + number(level.height) + " by " +
+                 number(level.width) + " pixels");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status TileProblem(const Problem& problem, Tiling* tiling) {
   if (Status status = Validate(problem); !status.ok()) return status;
   if (Status status = CheckLimits(problem); !status.ok()) return status;
   if (Status status = CheckRows(problem); !status.ok()) return status;
-  Tiling t = {};
-  t.batch = static_cast<int32_t>(problem.batch);
-  t.queries = static_cast<int32_t>(problem.num_queries);
-  t.heads = static_cast<int32_t>(problem.num_heads);
-  t.channels = static_cast<int32_t>(problem.channels);
-  t.value_size = static_cast<int32_t>(problem.value_size);
-  t.samples = static_cast<int32_t>(problem.SamplesPerQuery());
-  PlaceLevels(problem, &t);
-  *tiling = t;
+  *tiling = Describe(problem);
   return {};
 }
 
@@ -266,6 +300,49 @@ Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoic
 
 Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
   return Fit(problem, chip, choice, 0, RowsBackwardBytes, RowsBackwardCost, tiling);
+}
+
+Status TileLibrary(const Problem& problem, const Chip& chip, int32_t buffers, bool backward, Tiling* tiling) {
+  constexpr int64_t kMostChannels = 248;  // strides of a repeat are 8 bits
+  if (Status status = CheckPeers(problem, kMostChannels); !status.ok()) return status;
+  const int64_t bytes = LibraryBytes(problem, buffers, backward);
+  if (bytes > chip.ub_bytes) {
+    return Limit("channels: expected samples of a query and head, and all heads' places, to fit into " +
+                 std::to_string(chip.ub_bytes) + " bytes of UB, got " + std::to_string(bytes) + " bytes");
+  }
+  *tiling = Describe(problem);
+  return {};
+}
+
+Status TileGridSample(const Problem& problem, Tiling* tiling) {
+  constexpr int64_t kMostChannels = 136, kMostOfAllHeads = 512;  // kernels/grid_sample.h, stream.h: buffers in UB
+  if (Status status = CheckPeers(problem, kMostChannels); !status.ok()) return status;
+  if (problem.num_heads * problem.channels > kMostOfAllHeads) {
+    return Limit("channels: expected at most " + std::to_string(kMostOfAllHeads) + " of all heads, got " +
+                 std::to_string(problem.num_heads) + " heads of " + std::to_string(problem.channels));
+  }
+  if (Status status = CheckOverlap(problem); !status.ok()) return status;
+  *tiling = Describe(problem);
+  return {};
+}
+
+Status CheckOverlap(const Problem& problem) {
+  std::vector<const Level*> levels;
+  for (const Level& level : problem.levels) levels.push_back(&level);
+  std::sort(levels.begin(), levels.end(), [](const Level* a, const Level* b) { return a->start < b->start; });
+  for (size_t i = 1; i < levels.size(); ++i) {
+    const int64_t end = levels[i - 1]->start + levels[i - 1]->height * levels[i - 1]->width;
+    if (levels[i]->start >= end) continue;
+    return Limit("levels: expected no pixel in two levels on Ascend, got a level that starts at " +
+                 std::to_string(levels[i]->start) + " and one that ends at " + std::to_string(end));
+  }
+  return {};
+}
+
+bool EveryPixelHasALevel(const Problem& problem) {
+  int64_t pixels = 0;
+  for (const Level& level : problem.levels) pixels += level.height * level.width;
+  return pixels == problem.value_size;
 }
 
 }  // namespace xmsda::ascend

@@ -35,6 +35,17 @@ Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoic
 Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice,
                         xmsda_ascend::Tiling* tiling);
 
+// Sizes and levels of the problem, nothing else. For the kernels of library.cpp and of
+// grid_sample.cpp. kUnsupported with the limit at fault.
+Status TileLibrary(const Problem& problem, const Chip& chip, int32_t buffers, bool backward,
+                   xmsda_ascend::Tiling* tiling);
+Status TileGridSample(const Problem& problem, xmsda_ascend::Tiling* tiling);
+
+// kUnsupported where a pixel belongs to two levels.
+Status CheckOverlap(const Problem& problem);
+// Of levels that do not overlap.
+bool EveryPixelHasALevel(const Problem& problem);
+
 // Bytes of the image that the kernels by rows read, and of that of the gradient.
 int64_t ImageBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);
 int64_t GradientImageBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);

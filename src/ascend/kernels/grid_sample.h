@@ -48,17 +48,10 @@
 
 namespace xmsda_ascend {
 
-// grid_sample of `images` images of height * width pixels of `channels` at `points` points each; channels a multiple
-// of 8, bilinear, zeros outside, corners not aligned.
-struct GridShape {
-  int32_t images, channels, height, width;
-  int64_t points;
-};
-
 // From places in [-1, 1] to offsets of the corners and their weights, for a tile of points in lanes.
 class GridPlaces {
  public:
-  LocalTensor<int32_t> offset[4];               // of (y0, x0), (y0, x1), (y1, x0), (y1, x1), clipped to the image
+  LocalTensor<int32_t> offset[4];               // of (y0, x0), (y0, x1), (y1, x0), (y1, x1); -1 outside
   LocalTensor<float> weight[4];                 // 0 for a corner outside
   LocalTensor<float> x_weight[2], y_weight[2];  // of columns x0 and x1, rows y0 and y1; 0 outside
   LocalTensor<float> x_inside[2], y_inside[2];  // 1 inside, 0 outside
@@ -66,11 +59,12 @@ class GridPlaces {
   __aicore__ inline void Init(const GridShape& shape, int32_t lanes, TPipe* pipe) {
     shape_ = shape;
     lanes_ = lanes;
-    pipe->InitBuffer(buffer_, static_cast<uint32_t>(lanes * 4 * 24));
+    pipe->InitBuffer(buffer_, static_cast<uint32_t>(lanes * 4 * 28));
     const LocalTensor<float> all = buffer_.Get<float>();
     for (int32_t i = 0; i < 4; ++i) {
       weight[i] = all[i * lanes];
       offset[i] = all[(4 + i) * lanes].ReinterpretCast<int32_t>();
+      corner_[i] = all[(24 + i) * lanes].ReinterpretCast<int32_t>();
     }
     for (int32_t i = 0; i < 2; ++i) {
       x_weight[i] = all[(8 + i) * lanes];
@@ -107,8 +101,20 @@ class GridPlaces {
     PipeBarrier<PIPE_V>();
     for (int32_t c = 0; c < 4; ++c) {
       AddWhole(offset[c], row_[c >> 1], column_[c & 1], n);
+      MulWhole(weight[c], y_inside[c >> 1], x_inside[c & 1], n);
+    }
+    PipeBarrier<PIPE_V>();
+    // An outside corner is not read at all: what is there may not be finite. offset * inside + (inside - 1)
+    for (int32_t c = 0; c < 4; ++c) CastWhole(corner_[c], weight[c], RoundMode::CAST_RINT, n);
+    PipeBarrier<PIPE_V>();
+    for (int32_t c = 0; c < 4; ++c) {
+      MulWhole(offset[c], offset[c], corner_[c], n);
       MulWhole(weight[c], y_weight[c >> 1], x_weight[c & 1], n);
     }
+    PipeBarrier<PIPE_V>();
+    for (int32_t c = 0; c < 4; ++c) AddsWhole(corner_[c], corner_[c], -1, n);
+    PipeBarrier<PIPE_V>();
+    for (int32_t c = 0; c < 4; ++c) AddWhole(offset[c], offset[c], corner_[c], n);
   }
 
  private:
@@ -150,7 +156,7 @@ class GridPlaces {
   int32_t lanes_;
   StreamBuffer buffer_, bits_buffer_;
   LocalTensor<float> x_, y_, whole_;
-  LocalTensor<int32_t> column_[2], row_[2];
+  LocalTensor<int32_t> column_[2], row_[2], corner_[4];
   LocalTensor<uint32_t> pair_;
   LocalTensor<uint8_t> bits_;
 };
@@ -217,7 +223,7 @@ class GridSample {
     const LocalTensor<float> rows = rows_queue_.AllocTensor<float>();
     for (int32_t i = 0; i < count; ++i) {
       const int32_t offset = places_[tile & 1].offset[corner].GetValue(static_cast<uint32_t>(i));
-      DataCopy(rows[i * channels], pixels[offset], static_cast<uint32_t>(channels));
+      if (offset >= 0) DataCopy(rows[i * channels], pixels[offset], static_cast<uint32_t>(channels));
     }
     rows_queue_.EnQue(rows);
   }
@@ -227,8 +233,9 @@ class GridSample {
     LocalTensor<float> rows = rows_queue_.DeQue<float>();
     PipeBarrier<PIPE_V>();
     TransposeRows(columns_, rows, tile_, channels, channels, tile_);
-    rows_queue_.FreeTensor(rows);
     PipeBarrier<PIPE_V>();
+    FillWhole(rows, 0.0f, tile_ * channels);  // for corners outside
+    rows_queue_.FreeTensor(rows);
     const LocalTensor<float> weight = places_[tile & 1].weight[corner];
     const auto row = static_cast<uint8_t>(tile_ / 8);
     for (int32_t part = 0; part < tile_; part += kWhole) {
@@ -295,6 +302,8 @@ class GridSampleBackward {
     PipeBarrier<PIPE_V>();
     ArithProgression(offsets_.ReinterpretCast<int32_t>(), 0, 16, tile_);
     FillQueue(grid_queue_, tile_ * 2);
+    pipe->InitBuffer(bits_buffer_, kBlock);
+    FillQueue<kBuffers>(rows_queue_, rows);
     places_.Init(shape, tile_, pipe);
     for (int32_t i = 0; i < 2 * tile_; ++i) {
       out_pair_.SetValue(static_cast<uint32_t>(i), static_cast<uint32_t>(((i & 1) * tile_ + i / 2) * 4));
@@ -338,9 +347,9 @@ class GridSampleBackward {
     float weight[4];
     LocalTensor<float> rows = rows_queue_.template AllocTensor<float>();
     for (int32_t c = 0; c < 4; ++c) {
-      place[c] = pixels + places_.offset[c].GetValue(lane);
+      place[c] = places_.offset[c].GetValue(lane);
       weight[c] = places_.weight[c].GetValue(lane);
-      DataCopy(rows[c * channels], value_[place[c]], static_cast<uint32_t>(channels));
+      if (place[c] >= 0) DataCopy(rows[c * channels], value_[pixels + place[c]], static_cast<uint32_t>(channels));
     }
     rows_queue_.EnQue(rows);
     LocalTensor<float> copies = copies_queue_.template AllocTensor<float>();
@@ -353,8 +362,8 @@ class GridSampleBackward {
     copies_queue_.EnQue(copies);
     copies = copies_queue_.template DeQue<float>();
     for (int32_t c = 0; c < 4; ++c) {
-      if (weight[c] == 0.0f) continue;  // outside
-      DataCopy(grad_value_[place[c]], copies[c * channels], static_cast<uint32_t>(channels));
+      if (place[c] >= 0)
+        DataCopy(grad_value_[pixels + place[c]], copies[c * channels], static_cast<uint32_t>(channels));
     }
     copies_queue_.FreeTensor(copies);
     rows = rows_queue_.template DeQue<float>();
@@ -365,6 +374,7 @@ class GridSampleBackward {
       Mul<float, false>(products_[at], rows[at], gradient[at], MASK_PLACEHOLDER, 4,
                         BinaryRepeatParams(1, 1, 1, step, step, 0));
       PipeBarrier<PIPE_V>();
+      Duplicate<float, false>(rows[at], 0.0f, MASK_PLACEHOLDER, 4, 1, step);  // for corners outside
       WholeReduceSum<float, false>(dots_[(part * tile_ + i) * 4], products_[at], MASK_PLACEHOLDER, 4, 1, 1, step);
     }
     rows_queue_.FreeTensor(rows);
@@ -394,6 +404,9 @@ class GridSampleBackward {
     for (int32_t c = 0; c < 4; ++c) {
       const LocalTensor<float> dot = by_corner_[c * n];
       const int32_t y = c >> 1, x = c & 1;
+      PipeBarrier<PIPE_V>();
+      MulWhole(part, places_.x_inside[x], places_.y_inside[y], n);
+      KeepWhere(dot, dot, part, CMPMODE::GT, 0.5f, 0.0f, bits_buffer_.Get<uint8_t>(), n);  // 0 * infinity outside
       Slope(grad_x, part, dot, places_.x_inside[x], places_.y_weight[y], x == 0, c == 0);
       Slope(grad_y, part, dot, places_.y_inside[y], places_.x_weight[x], y == 0, c == 0);
     }
@@ -432,7 +445,7 @@ class GridSampleBackward {
   TQue<QuePosition::VECIN, kBuffers> rows_queue_;
   TQue<QuePosition::VECOUT, kBuffers> copies_queue_;
   StreamOut out_queue_;
-  StreamBuffer products_buffer_, dots_buffer_;
+  StreamBuffer products_buffer_, dots_buffer_, bits_buffer_;
   LocalTensor<float> products_, dots_, by_corner_;
   LocalTensor<uint32_t> out_pair_, offsets_;
   GridPlaces places_;

@@ -29,6 +29,7 @@ class QuerySamples {
   LocalTensor<int32_t> column, row;    // pixel (y0, x0); may be -1
   LocalTensor<float> weight[4];        // of the corners (y0, x0), (y0, x1), (y1, x0), (y1, x1)
   LocalTensor<float> width, height;    // of the level
+  LocalTensor<float> margin;           // above 0 where the sample is inside its level
 
   __aicore__ static inline int32_t Padded(const Tiling& tiling) { return RoundUp(tiling.samples, 8); }
   __aicore__ static inline int32_t Lanes(const Tiling& tiling) {
@@ -38,18 +39,19 @@ class QuerySamples {
   __aicore__ inline void Init(const Tiling& tiling, TPipe* pipe) {
     padded_ = Padded(tiling);
     lanes_ = Lanes(tiling);
-    pipe->InitBuffer(buffer_, static_cast<uint32_t>(lanes_ * 4 * 15));
+    pipe->InitBuffer(buffer_, static_cast<uint32_t>(lanes_ * 4 * 16));
     const LocalTensor<float> all = buffer_.Get<float>();
     LocalTensor<float>* const floats[] = {&x,         &y,     &attention, &weight[0], &weight[1], &weight[2],
                                           &weight[3], &width, &height,    &u_,        &v_,        &bottom_};
     for (int32_t i = 0; i < 12; ++i) *floats[i] = all[i * lanes_];
     column = all[12 * lanes_].ReinterpretCast<int32_t>();
     row = all[13 * lanes_].ReinterpretCast<int32_t>();
-    pair_ = all[14 * lanes_].ReinterpretCast<uint32_t>();
+    margin = all[14 * lanes_];
+    pair_ = all[15 * lanes_].ReinterpretCast<uint32_t>();
     ArithProgression(pair_.ReinterpretCast<int32_t>(), 0, 8, lanes_);
     pipe->InitBuffer(mask_buffer_, static_cast<uint32_t>(RoundUp(lanes_ / 8, kBlock)));
     mask_ = mask_buffer_.Get<uint8_t>();
-    Duplicate(all, 0.0f, lanes_ * 14);
+    Duplicate(all, 0.0f, lanes_ * 15);
     Order<HardEvent::V_S>();
     FillSides(tiling);
   }
@@ -78,6 +80,17 @@ class QuerySamples {
     barrier();
     Clamp(x, width, barrier);
     Clamp(y, height, barrier);
+    AddsWhole(u_, x, 1.0f, n);
+    AddsWhole(v_, y, 1.0f, n);
+    SubWhole(margin, width, x, n);
+    SubWhole(bottom_, height, y, n);
+    barrier();
+    MinWhole(u_, u_, v_, n);
+    MinWhole(margin, margin, bottom_, n);
+    barrier();
+    MinWhole(margin, margin, u_, n);
+    between();
+    KeepWhere(attention, attention, margin, CMPMODE::GT, 0.0f, 0.0f, mask_, n);  // outside it may be infinite
     CastWhole(column, x, RoundMode::CAST_FLOOR, n);
     CastWhole(row, y, RoundMode::CAST_FLOOR, n);
     barrier();

@@ -41,6 +41,8 @@ class LibraryBackward {
     for (int32_t i = 0; i < 10; ++i) parts_[i] = rest[i * lanes_];
     interleave_ = rest[10 * lanes_].ReinterpretCast<uint32_t>();
     Duplicate(all, 0.0f, 4 * padded_ * 8 + 10 * lanes_);
+    pipe->InitBuffer(mask_buffer_, static_cast<uint32_t>(RoundUp(lanes_ / 8, kBlock)));
+    mask_ = mask_buffer_.Get<uint8_t>();
     PipeBarrier<PIPE_ALL>();
     FullMask();
     FillInterleave();
@@ -160,6 +162,10 @@ class LibraryBackward {
     Barrier();
     AddWhole(out[2 * n], d10, d00, n);
     MulWhole(grad_y, grad_y, d11, n);
+    // Outside all corners are 0, but the gradient of the output may be infinite.
+    for (const auto& tensor : {grad_x, grad_y, out[2 * n]}) {
+      KeepWhere(tensor, tensor, at.margin, CMPMODE::GT, 0.0f, 0.0f, mask_, n);
+    }
     Barrier();
     Gather(out, grad_x, interleave_, 0U, uint64_t{kWhole}, static_cast<uint32_t>(2 * n / kWhole), 8);
     out_queue_.EnQue(out);
@@ -207,7 +213,8 @@ class LibraryBackward {
   GlobalTensor<float> grad_value_, grad_locations_, grad_weights_;
   LibraryInput<T, kBuffers> input_;
   OutQueue<kBuffers> copies_queue_, out_queue_;
-  Buffer buffer_;
+  Buffer buffer_, mask_buffer_;
+  LocalTensor<uint8_t> mask_;
   LocalTensor<float> products_, parts_[10], scatter_;
   LocalTensor<uint32_t> interleave_;
   DataCopyParams params_[2];  // of one pixel, of two

@@ -31,10 +31,10 @@ __aicore__ inline void CopyOut(const GlobalTensor<T>& to, const LocalTensor<T>& 
   DataCopyPad(to, from, DataCopyExtParams(1, static_cast<uint32_t>(count) * sizeof(T), 0, 0, 0));
 }
 
-// Both buffers of a queue hold zeros: for lanes behind the end of an array, which whole repeats read.
-template <class Queue>
+// All buffers of a queue hold zeros: for lanes behind the end of an array, which whole repeats read.
+template <int32_t kBuffers = 2, class Queue>
 __aicore__ inline void FillQueue(Queue& queue, int32_t floats) {
-  LocalTensor<float> buffers[2];
+  LocalTensor<float> buffers[kBuffers];
   for (auto& buffer : buffers) {
     buffer = queue.template AllocTensor<float>();
     Duplicate(buffer, 0.0f, floats);
@@ -59,12 +59,6 @@ __aicore__ inline void TransposeRows(const LocalTensor<float>& to, const LocalTe
                                         static_cast<uint16_t>(repeats == 1 ? 0 : column), repeats == 1 ? 0 : 1));
   }
 }
-
-// A part of an axis of [batch, size, channels], and the same as planes [batch, channels, Pitch(length)] of float32.
-struct PlanesShape {
-  int32_t batch, size, channels;  // channels a multiple of 8, of 16 for half
-  int32_t start, length;
-};
 
 // Pixels of a tile: a multiple of 16.
 __aicore__ inline int32_t PlanesTile(const PlanesShape& shape) {
@@ -223,12 +217,6 @@ class Affine {
  private:
   StreamIn in_;
   StreamOut out_;
-};
-
-// Part [first, first + length) of the rows of [B,Q,M,row], and the same as [B,M,Q,length]; floats.
-struct HeadsShape {
-  int32_t batch, queries, heads;
-  int32_t row, first, length;
 };
 
 // To head-major, or back.

@@ -68,4 +68,23 @@ struct Tiling {
   uint8_t level_of[kMaxSamples];  // by sample
 };
 
+// A part of an axis of [batch, size, channels], and the same as planes [batch, channels, Pitch(length)] of float32.
+struct PlanesShape {
+  int32_t batch, size, channels;  // channels a multiple of 8, of 16 for half
+  int32_t start, length;
+};
+
+// Part [first, first + length) of the rows of [B,Q,M,row], and the same as [B,M,Q,length]; floats.
+struct HeadsShape {
+  int32_t batch, queries, heads;
+  int32_t row, first, length;
+};
+
+// grid_sample of `images` images of height * width pixels of `channels` at `points` points each; channels a multiple
+// of 8, bilinear, zeros outside, corners not aligned.
+struct GridShape {
+  int32_t images, channels, height, width;
+  int64_t points;
+};
+
 }  // namespace xmsda_ascend
