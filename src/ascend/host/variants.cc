@@ -55,7 +55,8 @@ constexpr Variant kAuto = {"auto",
 }  // namespace
 
 const std::vector<const Variant*>& Variants() {
-  static const std::vector<const Variant*> variants = {&kAuto, &kResident, &kDma1, &kDma2, &kXmsda, &kXmsdaAligned};
+  static const std::vector<const Variant*> variants = {&kAuto,   &kResident, &kDma1,        &kDma2,
+                                                       &kHybrid, &kXmsda,    &kXmsdaAligned};
   return variants;
 }
 

@@ -1,4 +1,4 @@
-// The gradient image of value that backward passes add to, and other things that launches of several variants share.
+// The steps that launches of several variants share: the image of value, zeros, the gradient of value.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,6 +16,9 @@ inline void* Device(const void* pointer) { return const_cast<void*>(pointer); }
 
 // Of all levels and batches.
 int64_t Pixels(const xmsda_ascend::Tiling& tiling);
+
+// Value to the image that kernels by rows read (kernels/image.h).
+Status MakeImage(const Launch& launch, const xmsda_ascend::Tiling& tiling, void* image);
 
 Status FillZeros(const Launch& launch, void* to, int64_t bytes);
 
