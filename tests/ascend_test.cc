@@ -109,6 +109,34 @@ TEST(Ascend, LimitsOfTheVariantsByRows) {
   }
 }
 
+TEST(Ascend, LimitsOfTheVariantsByPlanes) {
+  const struct {
+    const Variant* variant;
+    Limit limit;
+  } limits[] = {
+      {&ascend::kXmsda, {"b1_q3_m1_d4_p1_l2x2", "value: expected f16 for planes of pairs of pixels"}},
+      {&ascend::kXmsda,
+       {"b1_q3_m1_d4_p1_f16_locf32_l300x300", "levels: expected a plane of one channel and 32 queries"}},
+      {&ascend::kXmsda, {"b1_q3_m1_d4_p1_f16_locf32_l2x2,2x2@0", "levels: expected no pixel in two levels"}},
+      {&ascend::kXmsdaAligned,
+       {"b1_q3_m1_d5_p1_f16_locf32_l2x2", "channels: expected an even number for planes of words"}},
+      {&ascend::kXmsdaAligned, {"b1_q3_m30_d32_p1_l2x2", "heads * channels: expected 16 pixels of all heads"}},
+  };
+  for (const auto& [variant, limit] : limits) {
+    SCOPED_TRACE(std::string(variant->name) + ", " + limit.problem);
+    const Status status = ascend::Supports(*variant, Parse(limit.problem), {});
+    EXPECT_EQ(status.code(), StatusCode::kUnsupported);
+    EXPECT_EQ(status.message().find(limit.message), 0u) << status.message();
+  }
+}
+
+// The rule that `xmsda` breaks by design is off for it alone: the device of a call is that of its variant.
+TEST(Ascend, GathersAtMultiplesOfTwoBytesAreForOneVariant) {
+  for (const Variant* variant : ascend::Variants()) {
+    EXPECT_EQ(variant->half_aligned_gathers, variant == &ascend::kXmsda) << variant->name;
+  }
+}
+
 TEST(Ascend, BadOptionsOfTheSimulatorAreNamed) {
   const auto message = [](const ascend::SimulatorOptions& options) {
     const Status status = ascend::ConfigureSimulator(options);

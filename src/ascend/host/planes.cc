@@ -10,8 +10,8 @@
 #include "aclrtlaunch_xmsda_words_backward_f32.h"
 #include "aclrtlaunch_xmsda_words_forward_f16.h"
 #include "aclrtlaunch_xmsda_words_forward_f32.h"
-#include "ascend/host/gradient.h"
 #include "ascend/host/launch.h"
+#include "ascend/host/steps.h"
 #include "ascend/host/tiling_planes.h"
 #include "ascend/host/variants.h"
 

@@ -1,14 +1,12 @@
 // The variants by rows, `resident` and `dma1`: kernels/rows.cpp.
 // SPDX-License-Identifier: Apache-2.0
-#include "aclrtlaunch_xmsda_image_f16.h"
-#include "aclrtlaunch_xmsda_image_f32.h"
 #include "aclrtlaunch_xmsda_rows_backward_f16.h"
 #include "aclrtlaunch_xmsda_rows_backward_f32.h"
 #include "aclrtlaunch_xmsda_rows_forward_f16.h"
 #include "aclrtlaunch_xmsda_rows_forward_f32.h"
 #include "ascend/host/cost.h"
-#include "ascend/host/gradient.h"
 #include "ascend/host/launch.h"
+#include "ascend/host/steps.h"
 #include "ascend/host/variants.h"
 
 namespace xmsda::ascend {
@@ -22,15 +20,6 @@ constexpr RowsChoice kNoneResident = {.raw = false, .tile_queries = 0, .resident
 int64_t Tiles(const Tiling& t) { return int64_t{t.batch} * t.heads * t.tiles; }
 
 // The zeros that kernels read beside value as it is are not needed with an image: they are given the image again.
-Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
-  const uint32_t blocks = Blocks(launch.chip, Pixels(t));
-  void* const value = Device(launch.inputs.value);
-  const uint32_t error = launch.problem.value_dtype == DType::kF16
-                             ? ACLRT_LAUNCH_KERNEL(xmsda_image_f16)(blocks, launch.stream, value, image, t)
-                             : ACLRT_LAUNCH_KERNEL(xmsda_image_f32)(blocks, launch.stream, value, image, t);
-  return Acl("xmsda_image", static_cast<int>(error));
-}
-
 Status RowsForward(const RowsChoice& choice, const Launch& launch, void* output) {
   Tiling t = {};
   if (Status status = TileRowsForward(launch.problem, launch.chip, choice, &t); !status.ok()) return status;

@@ -134,37 +134,6 @@ void KeepLevels(int32_t count, Tiling* t) {
   t->resident_pixels = count > 0 ? static_cast<int32_t>(at) : 0;
 }
 
-// Resident samples spread evenly among the others, which then arrive while those are worked on.
-void OrderSamples(Tiling* t) {
-  std::vector<uint8_t> fetched, resident;
-  for (int32_t k = 0; k < t->samples; ++k) {
-    (t->level[t->level_of[k]].resident_start < 0 ? fetched : resident).push_back(static_cast<uint8_t>(k));
-  }
-  t->num_fetched = static_cast<int32_t>(fetched.size());
-  size_t f = 0, r = 0;
-  for (int32_t i = 0; i < t->samples; ++i) {
-    const bool take_resident = f == fetched.size() || (r < resident.size() && r * fetched.size() < f * resident.size());
-    t->order[i] = take_resident ? resident[r++] : fetched[f++];
-  }
-}
-
-// What kernels/rows_forward.h takes of UB.
-int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
-  const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
-  const int64_t pixel = PixelBytes(problem), q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
-  const int64_t rows = q * 4 * pixel;
-  const int64_t padded = RoundUp(RoundUp(k, 8) * q, 64);
-  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 6 * k * kBlock + (t.raw != 0 ? lanes * 4 : 0);
-  const int64_t scratch =
-      (4 * lanes + 3 * padded) * 4 + (t.raw != 0 ? 8 : 4) * RoundUp(lanes / 8, kBlock) + (t.raw != 0 ? lanes * 4 : 0);
-  const int64_t pitch = size == 2 ? 8 : 4;
-  const int64_t samples = 2 * lanes * (4 + 4 * size);
-  const int64_t resident =
-      t.resident_pixels == 0 ? 0 : t.resident_pixels * pixel + rows + q * kBlock + t.num_levels * 4 * pixel / 8;
-  return 2 * rows + std::max(rows * 4 / size, scratch) + 2 * q * pitch * kBlock + q * pixel + geometry + samples +
-         resident + 256;
-}
-
 // What kernels/rows_backward.h takes of UB.
 int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
   const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
@@ -179,20 +148,6 @@ int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
       q * 4 * pixel + q * 4 * channels * 4 + q * pixel + lanes * 20 + 3 * padded * 4 + RoundUp(lanes / 8, kBlock);
   return 2 * twice + q * 4 * kBlock + q * 4 * channels * 4 + q * 256 + k * q * kBlock + q * location_row * 4 +
          q * weight_row * 4 + geometry + std::max({scratch, last, q * channels * 4});
-}
-
-// Tiles of a head: at least as many as queries need, more when the cores are then busy more evenly. A core with `n`
-// tiles of `q` queries takes time for n * (q + T / 4): queue V works on T queries in any case.
-int32_t Tiles(const Tiling& t, const Chip& chip) {
-  const int64_t heads = int64_t{t.batch} * t.heads;
-  const int64_t least = RoundUp(t.queries, t.tile_queries) / t.tile_queries;
-  int64_t best = least, best_cost = INT64_MAX;
-  for (int64_t tiles = least; tiles <= 4 * least && tiles <= t.queries; ++tiles) {
-    const int64_t rounds = RoundUp(heads * tiles, chip.vector_cores) / chip.vector_cores;
-    const int64_t cost = rounds * (4 * (RoundUp(t.queries, tiles) / tiles) + t.tile_queries);
-    if (cost < best_cost) best = tiles, best_cost = cost;
-  }
-  return static_cast<int32_t>(best);
 }
 
 // The cheapest tiling by `cost_of` of those whose kernels take no more UB than there is by `bytes_of`: numbers of
@@ -270,6 +225,47 @@ Status TileProblem(const Problem& problem, Tiling* tiling) {
   if (Status status = CheckRows(problem); !status.ok()) return status;
   *tiling = Describe(problem);
   return {};
+}
+
+void OrderSamples(Tiling* t) {
+  std::vector<uint8_t> fetched, resident;
+  for (int32_t k = 0; k < t->samples; ++k) {
+    (t->level[t->level_of[k]].resident_start < 0 ? fetched : resident).push_back(static_cast<uint8_t>(k));
+  }
+  t->num_fetched = static_cast<int32_t>(fetched.size());
+  size_t f = 0, r = 0;
+  for (int32_t i = 0; i < t->samples; ++i) {
+    const bool take_resident = f == fetched.size() || (r < resident.size() && r * fetched.size() < f * resident.size());
+    t->order[i] = take_resident ? resident[r++] : fetched[f++];
+  }
+}
+
+int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
+  const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
+  const int64_t pixel = PixelBytes(problem), q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
+  const int64_t rows = q * 4 * pixel;
+  const int64_t padded = RoundUp(RoundUp(k, 8) * q, 64);
+  const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 6 * k * kBlock + (t.raw != 0 ? lanes * 4 : 0);
+  const int64_t scratch =
+      (4 * lanes + 3 * padded) * 4 + (t.raw != 0 ? 8 : 4) * RoundUp(lanes / 8, kBlock) + (t.raw != 0 ? lanes * 4 : 0);
+  const int64_t pitch = size == 2 ? 8 : 4;
+  const int64_t samples = 2 * lanes * (4 + 4 * size);
+  const int64_t resident =
+      t.resident_pixels == 0 ? 0 : t.resident_pixels * pixel + rows + q * kBlock + t.num_levels * 4 * pixel / 8;
+  return 2 * rows + std::max(rows * 4 / size, scratch) + 2 * q * pitch * kBlock + q * pixel + geometry + samples +
+         resident + 256;
+}
+
+int32_t Tiles(const Tiling& t, const Chip& chip) {
+  const int64_t heads = int64_t{t.batch} * t.heads;
+  const int64_t least = RoundUp(t.queries, t.tile_queries) / t.tile_queries;
+  int64_t best = least, best_cost = INT64_MAX;
+  for (int64_t tiles = least; tiles <= 4 * least && tiles <= t.queries; ++tiles) {
+    const int64_t rounds = RoundUp(heads * tiles, chip.vector_cores) / chip.vector_cores;
+    const int64_t cost = rounds * (4 * (RoundUp(t.queries, tiles) / tiles) + t.tile_queries);
+    if (cost < best_cost) best = tiles, best_cost = cost;
+  }
+  return static_cast<int32_t>(best);
 }
 
 Status CheckTypes(const Problem& problem) {

@@ -19,6 +19,14 @@ struct Chip {
 // takes.
 Status TileProblem(const Problem& problem, xmsda_ascend::Tiling* tiling);
 
+// Resident samples spread evenly among the others, which then arrive while those are worked on.
+void OrderSamples(xmsda_ascend::Tiling* tiling);
+// What kernels/rows_forward.h takes of UB.
+int64_t RowsForwardBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);
+// Tiles of a head: at least as many as queries need, more when the cores are then busy more evenly. A core with `n`
+// tiles of `q` queries takes time for n * (q + T / 4): queue V works on T queries in any case.
+int32_t Tiles(const xmsda_ascend::Tiling& tiling, const Chip& chip);
+
 struct RowsChoice {
   bool raw = false;              // value is read as it is, without an image
   int32_t tile_queries = 0;      // 0: the largest that fits

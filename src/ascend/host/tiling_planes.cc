@@ -1,4 +1,4 @@
-// Tilings of the kernels by planes (kernels/planes.h): variants `xmsda` and `xmsda-aligned`.
+// Tilings of the kernels by planes (kernels/planes.h): variants `xmsda`, `xmsda-aligned` and `hybrid`.
 // SPDX-License-Identifier: Apache-2.0
 #include "ascend/host/tiling_planes.h"
 
@@ -79,6 +79,18 @@ int64_t ScatterBytes(const Problem& problem, const Tiling& t) {
          std::max(ScratchBytes(t), q * channels * 4) + GeometryBytes(t);
 }
 
+// What kernels/words.h takes of UB.
+int64_t WordsBytes(const Problem& problem, const Tiling& t) {
+  const int64_t q = t.tile_queries, slots = t.slots * q;
+  int64_t lanes = 0;
+  for (int32_t l = 0; l < t.num_levels; ++l) {
+    if (t.level[l].plane_row > 0) lanes += RoundUp(t.level[l].points * q, 128);
+  }
+  return t.head_planes * (int64_t{t.plane_zone} + t.plane_bytes) + 2 * slots * 4 +
+         (LanesOfWord(problem) == 2 ? 5 * lanes * 4 : 0) + 8 * 4 * (RoundUp(q, 32) + q) +
+         (slots * LanesOfWord(problem) + 64) * 4;
+}
+
 Status CheckPlanes(const Problem& problem, const PlanesChoice& choice) {
   const bool half = problem.value_dtype == DType::kF16;
   if (choice.pairs && !half) {
@@ -92,30 +104,52 @@ Status CheckPlanes(const Problem& problem, const PlanesChoice& choice) {
   return {};
 }
 
-// The largest level first: the others are loaded while it is worked on, and the reverse.
-void PlacePlanes(const Problem& problem, Tiling* t) {
+// What kernels/planes.h takes.
+Status CheckMakePlanes(const Problem& problem, const Tiling& t) {
+  const bool pairs = t.planes == kPairPlanes;
+  const int64_t channels = int64_t{t.heads} * t.head_planes, column = pairs ? 16 : 8;
+  const int64_t step = RoundUp(channels, column) * 64 * (pairs ? 1 : 2);  // of planes.h
+  if (channels > kMaxChannels || RoundUp(channels, column) * kBlock / column + step > 88 * 1024) {
+    return Status::Unsupported(
+        "heads * channels: expected 16 pixels of all heads to fit into UB twice on Ascend, got " +
+        std::to_string(problem.num_heads * problem.channels) + " channels; dma1 takes any");
+  }
+  return {};
+}
+
+int64_t LevelBytes(const LevelTiling& level) { return int64_t{level.height + 2} * level.plane_row; }
+
+// The `count` smallest levels get a place in planes, the largest of them first: the others are loaded while it is
+// worked on, and the reverse.
+void PlacePlanes(const Problem& problem, int32_t count, Tiling* t) {
   const bool pairs = t->planes == kPairPlanes;
-  int64_t longest = 0;
   for (int32_t l = 0; l < t->num_levels; ++l) {
     LevelTiling& level = t->level[l];
     const int64_t width = level.width;
     const int64_t row = pairs ? CeilDiv(width + 1, 15) * kBlock : RoundUp((width + 2) * 4, kBlock);
-    level.plane_row = static_cast<int32_t>(std::min<int64_t>(row, std::numeric_limits<int32_t>::max() / 4));
-    longest = std::max<int64_t>(longest, level.plane_row);
-    t->slots = std::max(t->slots, level.points);
+    level.plane_row = static_cast<int32_t>(std::min<int64_t>(row, 1 << 29));
     t->plane_level[l] = l;
   }
-  const auto bytes = [t](int32_t l) { return int64_t{t->level[l].height + 2} * t->level[l].plane_row; };
   std::stable_sort(t->plane_level, t->plane_level + t->num_levels,
-                   [&](int32_t a, int32_t b) { return bytes(a) > bytes(b); });
-  int64_t at = t->plane_zone = static_cast<int32_t>(longest + kBlock);
-  for (int32_t i = 0; i < t->num_levels; ++i) {
-    t->level[t->plane_level[i]].plane_start =
-        static_cast<int32_t>(std::min<int64_t>(at, std::numeric_limits<int32_t>::max() / 2));
-    at += bytes(t->plane_level[i]);
-    if (i == 0) t->plane_split = static_cast<int32_t>(std::min<int64_t>(at, 1 << 30) - t->plane_zone);
+                   [t](int32_t a, int32_t b) { return LevelBytes(t->level[a]) > LevelBytes(t->level[b]); });
+  for (int32_t i = 0; i < t->num_levels - count; ++i) t->level[t->plane_level[i]].plane_row = 0;
+  std::rotate(t->plane_level, t->plane_level + t->num_levels - count, t->plane_level + t->num_levels);
+  t->plane_zone = t->slots = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    const LevelTiling& level = t->level[t->plane_level[i]];
+    t->plane_zone = std::max(t->plane_zone, level.plane_row + static_cast<int32_t>(kBlock));
+    t->slots = std::max(t->slots, level.points);
   }
-  t->plane_bytes = static_cast<int32_t>(std::min<int64_t>(at - t->plane_zone, 1 << 30));
+  // Beyond what UB holds by far, nothing has to be right.
+  const auto bounded = [](int64_t bytes) { return static_cast<int32_t>(std::min<int64_t>(bytes, 1 << 30)); };
+  int64_t at = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    LevelTiling& level = t->level[t->plane_level[i]];
+    level.plane_start = bounded(t->plane_zone + at);
+    at += LevelBytes(level);
+    if (i == 0) t->plane_split = bounded(at);
+  }
+  t->plane_bytes = bounded(at);
   t->head_planes = static_cast<int32_t>(pairs ? problem.channels : problem.channels / LanesOfWord(problem));
 }
 
@@ -143,14 +177,8 @@ Status Fit(const Problem& problem, const Chip& chip, const PlanesChoice& choice,
   if (Status status = CheckPlanes(problem, choice); !status.ok()) return status;
   t.planes = choice.pairs ? kPairPlanes : kWordPlanes;
   t.tile_queries = kTileQueries;
-  PlacePlanes(problem, &t);
-  const int64_t channels = int64_t{t.heads} * t.head_planes, column = choice.pairs ? 16 : 8;
-  const int64_t step = RoundUp(channels, column) * 64 * (choice.pairs ? 1 : 2);  // of planes.h
-  if (channels > kMaxChannels || RoundUp(channels, column) * kBlock / column + step > 88 * 1024) {
-    return Status::Unsupported(
-        "heads * channels: expected 16 pixels of all heads to fit into UB twice on Ascend, got " +
-        std::to_string(problem.num_heads * problem.channels) + " channels; dma1 takes any");
-  }
+  PlacePlanes(problem, t.num_levels, &t);
+  if (Status status = CheckMakePlanes(problem, t); !status.ok()) return status;
   t.group_planes = t.head_planes;
   t.level_order = t.merge_neighbours = 1;
   const int32_t most = choice.block_queries > 0
@@ -183,6 +211,35 @@ Status TilePlanesForward(const Problem& problem, const Chip& chip, const PlanesC
 
 Status TilePlanesBackward(const Problem& problem, const Chip& chip, const PlanesChoice& choice, Tiling* tiling) {
   return Fit(problem, chip, choice, 40, BackwardBytes, tiling);
+}
+
+Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_levels, Tiling* tiling) {
+  Tiling t = {};
+  if (Status status = TileProblem(problem, &t); !status.ok()) return status;
+  t.planes = kWordPlanes;
+  const bool can = CheckPlanes(problem, {.pairs = false}).ok();
+  const int32_t most = gathered_levels < 0 ? t.num_levels - 1 : std::min(gathered_levels, t.num_levels);
+  for (int32_t count = can ? most : 0; count >= 0; --count) {
+    PlacePlanes(problem, count, &t);
+    int32_t gathered = 0;
+    for (int32_t l = 0; l < t.num_levels; ++l) {
+      t.level[l].resident_start = t.level[l].plane_row > 0 ? 0 : -1;
+      if (t.level[l].plane_row > 0) gathered += t.level[l].points;
+    }
+    if (gathered_levels < 0 && gathered * 5 > t.samples * 2) continue;
+    if (count > 0 && !CheckMakePlanes(problem, t).ok()) continue;
+    OrderSamples(&t);
+    for (t.tile_queries = 64; t.tile_queries >= (count > 0 ? 32 : 16); t.tile_queries -= 16) {
+      const int64_t bytes = RowsForwardBytes(problem, t) + (count > 0 ? WordsBytes(problem, t) : 0);
+      if (bytes > chip.ub_bytes) continue;
+      t.tiles = Tiles(t, chip);
+      *tiling = t;
+      return {};
+    }
+  }
+  return Status::Unsupported("channels: expected tiles of 16 queries to fit into " + std::to_string(chip.ub_bytes) +
+                             " bytes of UB on Ascend, got " + std::to_string(problem.channels) + " channels of " +
+                             std::to_string(problem.SamplesPerQuery()) + " samples");
 }
 
 Status TileScatter(const Problem& problem, const Chip& chip, Tiling* tiling) {

@@ -1,4 +1,4 @@
-// Tilings of the kernels by planes (kernels/planes.h): variants `xmsda` and `xmsda-aligned`.
+// Tilings of the kernels by planes (kernels/planes.h): variants `xmsda`, `xmsda-aligned` and `hybrid`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,6 +20,9 @@ Status TilePlanesBackward(const Problem& problem, const Chip& chip, const Planes
                           xmsda_ascend::Tiling* tiling);
 // For kernels/scatter.h, whose gradient image is that of the kernels by rows (GradientImageBytes).
 Status TileScatter(const Problem& problem, const Chip& chip, xmsda_ascend::Tiling* tiling);
+// For kernels/rows_forward.h with kernels/words.h, variant `hybrid`: the smallest `gathered_levels` are gathered from
+// planes of words, -1: about a third of the samples, as far as they fit. 0 where none does.
+Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_levels, xmsda_ascend::Tiling* tiling);
 
 // Bytes of all planes in GM.
 int64_t PlanesBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);

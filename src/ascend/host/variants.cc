@@ -55,7 +55,7 @@ constexpr Variant kAuto = {"auto",
 }  // namespace
 
 const std::vector<const Variant*>& Variants() {
-  static const std::vector<const Variant*> variants = {&kAuto,  &kResident,     &kDma1,    &kDma2,
+  static const std::vector<const Variant*> variants = {&kAuto,  &kResident,     &kDma1,    &kDma2,     &kHybrid,
                                                        &kXmsda, &kXmsdaAligned, &kLibrary, &kLibraryDb};
   return variants;
 }

@@ -79,6 +79,7 @@ Status Backward(const Variant& variant, const Launch& launch, const void* grad_o
 // The variants themselves. A new one is a file, a line here and an entry of the table in variants.cc.
 extern const Variant kResident, kDma1;       // rows.cc
 extern const Variant kDma2;                  // rows_raw.cc
+extern const Variant kHybrid;                // hybrid.cc
 extern const Variant kXmsda, kXmsdaAligned;  // planes.cc
 extern const Variant kLibrary, kLibraryDb;   // library.cc
 extern const Variant kGridSample;            // grid_sample.cc

@@ -234,7 +234,7 @@ class Geometry {
       const int32_t lanes = level.points * 8, at = level.first_sample * 8;
       if (lanes == 0) continue;
       const bool resident = level.resident_start >= 0;
-      if (tiling_->planes != kNoPlanes) {
+      if (level.plane_row > 0) {
         const int32_t pixel = tiling_->planes == kPairPlanes ? 2 : 4;
         FillLevel(at, lanes, level, level.plane_row, pixel, level.plane_start + level.plane_row + pixel);
         continue;

@@ -1,5 +1,7 @@
-// Backward by planes, gradients of locations and weights: variants `xmsda` and `xmsda-aligned`. The gradient of value
-// is another kernel's (scatter.h). SPDX-License-Identifier: Apache-2.0
+// Backward by planes, gradients of locations and weights: variants `xmsda` and `xmsda-aligned`.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The gradient of value is another kernel's (scatter.h).
 //
 // The gathers are those of planes_forward.h. What is gathered is multiplied by the gradient of the output in the same
 // channel and added up over the channels, which all pass by while a block of queries stays: the sums of all corners are
@@ -7,7 +9,7 @@
 //
 // Instructions it leans on, for 64 queries, a sample and a half channel: two Gather of 32 bits (V: 26 each), two
 // MulAddDst of half into float (V: 4 each). Once a sample: geometry twice, before and after the planes (2 each), the
-// last steps (1). All 32 channels: 35 of V a sample.
+// last steps (1). All 32 channels, a sample of detr-enc: 41 cycles simulated.
 //
 // UB a query: offsets (4 B a sample), float32 sums (16 B a sample for pairs, 32 for words of half, 16 of float), the
 // gradient of the output of 32 bytes of channels, twice, and that of a plane for each point of a level (4 B).

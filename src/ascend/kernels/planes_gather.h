@@ -1,15 +1,12 @@
-// What the kernels by planes share: planes that come to UB level by level ahead of the work, and the places and weights
-// of a block of queries, which stay in UB while all planes of the head pass by.
+// Shared by the kernels by planes: planes ahead of the work, places and weights of a block of queries.
 // SPDX-License-Identifier: Apache-2.0
+//
+// Planes come to UB level by level; a block's places and weights stay in UB while all planes of the head pass by.
 #pragma once
 
-#include "rows_fetch.h"
+#include "words.h"
 
 namespace xmsda_ascend {
-
-// Bank groups of UB repeat every 512 bytes, and two sources of an instruction that meet in one cost it a cycle a
-// repeat.
-constexpr int32_t kGroups = 512;
 
 // Planes in one buffer of UB. Its two parts, the largest level and the others, are loaded by turns: one comes while
 // queue V works on the other, so that a second buffer, which would halve the queries of a block, is not needed. MTE2: a
@@ -67,48 +64,6 @@ __aicore__ inline Place BlockOf(const Tiling& tiling, int64_t unit) {
   const auto begin = static_cast<int32_t>(block * tiling.queries / tiling.blocks);
   const auto end = static_cast<int32_t>((block + 1) * tiling.queries / tiling.blocks);
   return {unit / tiling.blocks, begin, end - begin};
-}
-
-// What is gathered, and how its weights lie.
-//   kPairs: words are the pixels (x0, x1) of one half channel, gathered once for row y0 and once for y1; a weight table
-//   has words (w00, w01), the other (w10, w11).
-//   else: words are channels of one pixel, gathered once a corner; a weight table for each corner, words (w, w) for
-//   half.
-template <class T, bool kPairs>
-struct Words {
-  static_assert(!kPairs || sizeof(T) == 2, "pairs are of half");
-  static constexpr int32_t kGathers = kPairs ? 2 : 4;  // a sample
-  static constexpr int32_t kLanes = 4 / sizeof(T);     // of a word
-  // Bytes of gather `i` beyond the place of a sample.
-  __aicore__ static inline uint32_t Offset(const LevelTiling& level, int32_t i) {
-    return static_cast<uint32_t>(kPairs ? i * level.plane_row : (i >> 1) * level.plane_row + (i & 1) * 4);
-  }
-};
-
-// Words (a[i], b[i]) of two rows of half, `lanes` being a multiple of 128: a transpose of 16 x 16 half puts pairs next
-// to each other, one of 16 x 8 words puts them back in order (V: 4 cycles for 128 words).
-__aicore__ inline void Interleave(const LocalTensor<float>& to, const LocalTensor<float>& scratch,
-                                  const LocalTensor<half>& a, const LocalTensor<half>& b, int32_t lanes) {
-  const int32_t repeats = lanes / 128, stride = repeats == 1 ? 0 : 16;
-  LocalTensor<half> from_half[16], to_half[16];
-  for (int32_t i = 0; i < 16; ++i) {
-    from_half[i] = ((i & 1) != 0 ? b : a)[(i >> 1) * 16];
-    to_half[i] = scratch.ReinterpretCast<half>()[i * 16];
-  }
-  PipeBarrier<PIPE_V>();
-  TransDataTo5HD(to_half, from_half,
-                 TransDataTo5HDParams(false, false, static_cast<uint8_t>(repeats), static_cast<uint16_t>(stride),
-                                      static_cast<uint16_t>(stride / 2)));
-  LocalTensor<float> from[16], back[16];
-  for (int32_t i = 0; i < 16; ++i) {
-    from[i] = scratch[i * 8];
-    back[i] = to[(i >> 1) * 16 + (i & 1) * 8];
-  }
-  PipeBarrier<PIPE_V>();
-  TransDataTo5HD(back, from,
-                 TransDataTo5HDParams(false, false, static_cast<uint8_t>(repeats), static_cast<uint16_t>(stride),
-                                      static_cast<uint16_t>(stride)));
-  PipeBarrier<PIPE_V>();
 }
 
 // Where the samples of a block of queries lie, and their weights: [K][queries of the block].

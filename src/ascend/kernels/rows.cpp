@@ -85,3 +85,21 @@ extern "C" __global__ __aicore__ void xmsda_grad_value_f32(GM_ADDR image, GM_ADD
   kernel.Init(image, grad_value, tiling, &pipe);
   kernel.Run();
 }
+
+extern "C" __global__ __aicore__ void xmsda_hybrid_forward_f16(GM_ADDR image, GM_ADDR planes, GM_ADDR locations,
+                                                               GM_ADDR weights, GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::RowsForward<half, true> kernel;
+  kernel.Init(image, image, locations, weights, output, tiling, &pipe, planes);
+  kernel.Run();
+}
+
+extern "C" __global__ __aicore__ void xmsda_hybrid_forward_f32(GM_ADDR image, GM_ADDR planes, GM_ADDR locations,
+                                                               GM_ADDR weights, GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  AscendC::TPipe pipe;
+  xmsda_ascend::RowsForward<float, true> kernel;
+  kernel.Init(image, image, locations, weights, output, tiling, &pipe, planes);
+  kernel.Run();
+}

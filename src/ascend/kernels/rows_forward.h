@@ -1,8 +1,8 @@
-// Forward by rows of pixels, all channels of a head at a time: variants `dma1` and `resident`.
+// Forward by rows of pixels, all channels of a head at a time: variants `dma1`, `resident` and `hybrid`.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A sample's two rows of two pixels arrive by one copy from the image in GM, or by one Gatherb from the levels that are
-// kept in UB: none in `dma1`, as many as fit in `resident`.
+// kept in UB: none in `dma1`, as many as fit in `resident`. In `hybrid` small levels are words.h's business.
 //
 // Instructions it leans on, a sample of 32 half channels: DataCopy of two bursts of 128 B (MTE2: 21 cycles, S: 4 and
 // half a GetValue of two places, 6), or Gatherb of eight blocks (V: 8); Brcb of four weights (V: 0.5); MulAddDst of
@@ -14,14 +14,15 @@
 
 #include "rows_fetch.h"
 #include "whole.h"
+#include "words.h"
 
 namespace xmsda_ascend {
 
-template <class T>
+template <class T, bool kHybrid = false>
 class RowsForward {
  public:
   __aicore__ inline void Init(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations, GM_ADDR weights, GM_ADDR output,
-                              const Tiling& tiling, TPipe* pipe) {
+                              const Tiling& tiling, TPipe* pipe, GM_ADDR planes = nullptr) {
     t_ = &tiling;
     queries_ = tiling.tile_queries;
     blocks_ = CeilDiv(tiling.channels, kLanes);
@@ -32,6 +33,7 @@ class RowsForward {
     weights_.SetGlobalBuffer((__gm__ float*)weights);
     output_.SetGlobalBuffer((__gm__ T*)output);
     InitBuffers(pipe);
+    if (kHybrid) words_.Init(planes, tiling, pipe);
     PipeBarrier<PIPE_ALL>();
   }
 
@@ -75,7 +77,9 @@ class RowsForward {
     geometry_.Init(*t_, geometry, shared);
     const int32_t lanes = Geometry<T>::Lanes(*t_);
     for (int32_t i = 0; i < 2; ++i) {
-      const LocalTensor<uint8_t> ub = Take<uint8_t>(pipe, &samples_buffer_[i], Geometry<T>::SamplesBytes(*t_));
+      const int32_t bytes = Geometry<T>::SamplesBytes(*t_);
+      const LocalTensor<uint8_t> ub = Take<uint8_t>(pipe, &samples_buffer_[i], bytes);
+      if (kHybrid) Duplicate(ub.ReinterpretCast<float>(), 0.0f, bytes / 4);
       samples_[i].place = ub.ReinterpretCast<int32_t>();
       for (int32_t c = 0; c < 4; ++c) {
         samples_[i].weight[c] = ub[static_cast<uint32_t>(lanes * (4 + c * kSize))].template ReinterpretCast<T>();
@@ -156,9 +160,12 @@ class RowsForward {
     PipeBarrier<PIPE_V>();
     Duplicate(sums_, 0.0f, queries_ * row_);
     const Samples<T>& samples = samples_[unit & 1];
+    int32_t fetched = 0;
+    if (kHybrid) words_.Begin(samples, place.head);
     FullMask();
     for (int32_t i = 0; i < t_->samples; ++i) {
       const int32_t sample = t_->order[i];
+      if (kHybrid && IsResident(*t_, sample)) continue;
       Spread(samples, sample);
       if (IsResident(*t_, sample)) {
         GatherRows(samples, sample);
@@ -170,7 +177,9 @@ class RowsForward {
         fetch_.Release();
       }
       fetch_.Feed();
+      if (kHybrid) words_.Run(++fetched, t_->num_fetched, sums_, &fetch_);
     }
+    if (kHybrid) words_.Run(t_->num_fetched, t_->num_fetched, sums_, &fetch_);
     Finish(place);
   }
 
@@ -259,6 +268,7 @@ class RowsForward {
   LocalTensor<float> sums_;
   LocalTensor<int32_t> offsets_, corner_;
   RowsFetch<T> fetch_;
+  WordLevels<T> words_;
   Geometry<T> geometry_;
   Samples<T> samples_[2];
   int64_t end_ = 0, resident_head_ = -1;

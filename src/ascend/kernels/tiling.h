@@ -21,7 +21,7 @@ struct LevelTiling {
   int32_t points;          // samples of a query and head on this level
   int32_t resident_start;  // the same in the part of the image that is kept in UB; -1: this level is not
   int32_t plane_start;     // bytes, of the row of zeros above in UB (kernels/planes.h)
-  int32_t plane_row;       // bytes from row to row there
+  int32_t plane_row;       // bytes from row to row there; 0: not in planes
 };
 
 // What a sample has as its place when all of it is outside of its level.

@@ -1,9 +1,11 @@
-// The gradient image of value that backward passes add to, and other things that launches of several variants share.
+// The steps that launches of several variants share: the image of value, zeros, the gradient of value.
 // SPDX-License-Identifier: Apache-2.0
-#include "ascend/host/gradient.h"
+#include "ascend/host/steps.h"
 
 #include "aclrtlaunch_xmsda_grad_value_f16.h"
 #include "aclrtlaunch_xmsda_grad_value_f32.h"
+#include "aclrtlaunch_xmsda_image_f16.h"
+#include "aclrtlaunch_xmsda_image_f32.h"
 #include "ascend/host/launch.h"
 
 namespace xmsda::ascend {
@@ -13,6 +15,15 @@ int64_t Pixels(const Tiling& t) {
   int64_t pixels = 0;
   for (int32_t l = 0; l < t.num_levels; ++l) pixels += int64_t{t.level[l].height} * t.level[l].width;
   return t.batch * pixels;
+}
+
+Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
+  const uint32_t blocks = Blocks(launch.chip, Pixels(t));
+  void* const value = Device(launch.inputs.value);
+  const uint32_t error = launch.problem.value_dtype == DType::kF16
+                             ? ACLRT_LAUNCH_KERNEL(xmsda_image_f16)(blocks, launch.stream, value, image, t)
+                             : ACLRT_LAUNCH_KERNEL(xmsda_image_f32)(blocks, launch.stream, value, image, t);
+  return Acl("xmsda_image", static_cast<int>(error));
 }
 
 Status SaveGradient(const Launch& launch, const Tiling& t, void* grad_image, void* grad_value) {

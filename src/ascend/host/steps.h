@@ -1,4 +1,4 @@
-// The gradient image of value that backward passes add to, and other things that launches of several variants share.
+// The steps that launches of several variants share: the image of value, zeros, the gradient of value.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,6 +11,9 @@ namespace xmsda::ascend {
 
 // Of all levels and batches.
 int64_t Pixels(const xmsda_ascend::Tiling& tiling);
+
+// Value to the image that kernels by rows read (kernels/image.h).
+Status MakeImage(const Launch& launch, const xmsda_ascend::Tiling& tiling, void* image);
 
 inline Status FillZeros(const Launch& launch, void* to, int64_t bytes) {
   return FillZeros(launch.chip, launch.stream, to, bytes);
