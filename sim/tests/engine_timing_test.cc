@@ -224,8 +224,9 @@ TEST_F(EngineTiming, QueueDepth) {
     for (const Stalled& s : timeline_.stalled) {
       if (s.stall == Stall::kQueueFull) end = s.end;
     }
-    // The last that waits for room is the barrier behind the ninth.
-    EXPECT_EQ(end, timeline_.Of(Op::kDuplicate, static_cast<size_t>(9 - depth)).start) << depth;
+    // The last of the 18 that waits for room is the barrier behind the ninth: for the one `depth` before it to start.
+    // Where that is a barrier, it starts when it has held its queue up, as does the Duplicate behind it.
+    EXPECT_EQ(end, timeline_.Of(Op::kDuplicate, static_cast<size_t>((18 - depth) / 2)).start) << depth;
   }
 }
 

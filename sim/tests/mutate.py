@@ -24,14 +24,14 @@ from pathlib import Path
 
 WORD = re.compile(
     r"\b(?:SetFlag|WaitFlag|PipeBarrier|CrossCoreSetFlag|CrossCoreWaitFlag|SyncAll|EnQue|DeQue|AllocTensor|FreeTensor"
-    r"|FreeAllEvent|set_flag|wait_flag|pipe_barrier)\b"
+    r"|FreeAllEvent|set_flag|wait_flag|pipe_barrier|DataCacheCleanAndInvalid)\b"
 )
 # What stands before a statement: a condition without parentheses inside, a namespace.
 LEAD = r"^(?P<lead>\s*(?:if \([^()]*\) )?)(?P<call>(?:AscendC::)?"
 ARGUMENTS = r"\((?P<arguments>[^;]*)\));\s*$"
 PLAIN = re.compile(
     LEAD + r"(?P<name>(?:\w+\.)?(?:SetFlag|WaitFlag)|(?:CrossCore(?:Set|Wait)Flag|PipeBarrier|SyncAll)"
-    r"|set_flag|wait_flag|pipe_barrier)(?:<(?P<template>[^;()]*)>)?" + ARGUMENTS
+    r"|set_flag|wait_flag|pipe_barrier|DataCacheCleanAndInvalid)(?:<(?P<template>[^;()]*)>)?" + ARGUMENTS
 )
 GIVE = re.compile(LEAD + r"(?P<queue>\w+)\.(?P<name>EnQue|FreeTensor)" + ARGUMENTS)
 TAKE = re.compile(

@@ -52,6 +52,16 @@ void CheckFields(const Instruction& i, std::set<std::string>* breaches) {
   }
 }
 
+// An address in UB or L1 so far out that nothing is executed.
+bool BeyondEverything(const Instruction& i) {
+  constexpr uint64_t kMost = uint64_t{1} << 30;
+  if (i.op == Op::kGather && i.option[0] > kMost) return true;
+  for (const Operand* o : {&i.dst, &i.src0, &i.src1, &i.src2}) {
+    if (o->used && o->space != Space::kGM && o->address > kMost) return true;
+  }
+  return false;
+}
+
 // Blocks that take part in a repeat, from the first on.
 uint64_t BlocksOf(const Instruction& i, uint64_t repeat) {
   const uint64_t size = SizeOf(i.dst.type), lanes = kRepeatBytes / size;
@@ -309,10 +319,14 @@ void RunModel::Issue(const Instruction& instruction) {
     event.breaches.insert(At("flag-id", instruction.loc.line));
     return;  // has no effect, and no number in its queue
   }
+  CheckFields(instruction, &event.breaches);
+  if (BeyondEverything(instruction)) {
+    event.breaches.insert(At("out-of-bounds", instruction.loc.line));
+    return;  // the same
+  }
   if (!IsJoint(instruction)) {
     by_sequence_[{core, instruction.pipe, ++state.issued[static_cast<size_t>(instruction.pipe)]}] = e;
   }
-  CheckFields(instruction, &event.breaches);
   for (const Operand* o : {&instruction.dst, &instruction.src0, &instruction.src1, &instruction.src2}) {
     if (!o->used || o->space == Space::kGM) continue;
     uint64_t& start = starts_.try_emplace({core, o->space, o->end}, o->address).first->second;

@@ -168,6 +168,7 @@ SampleRun RunSample(const Sample& sample, int statement, const std::function<voi
   Buffers buffers;
   LaunchOptions options;
   options.checks = OptionsFor(CheckMode::kStrict);
+  if (mutate) ParseSeverities("cache-stale=off,cache-not-cleaned=off,cache-line-shared=off", &options.checks);
   options.max_instructions = 2'000'000;
   options.progress = false;
   RunModel model;

@@ -47,7 +47,8 @@ struct SampleRun {
   std::set<std::string> breaches;  // what RunModel finds
 };
 
-// With strict checks; `statement`: number of the statement that is left out, -1: none; `mutate`: see LaunchOptions.
+// With strict checks; `statement`: number of the statement that is left out, -1: none; `mutate`: see LaunchOptions,
+// without the rules of the data cache, of which RunModel knows nothing (cache_test.cc has a model of it).
 SampleRun RunSample(const Sample& sample, int statement, const std::function<void(Instruction*)>& mutate = {});
 
 // Where the tensors of a sample start, once it has run; see RunModel.

@@ -202,6 +202,8 @@ Outcome Play(const Sequence& s, const std::vector<uint8_t>& initial_gm, size_t l
   LaunchOptions options;
   options.progress = false;
   options.checks = OptionsFor(CheckMode::kStrict);
+  // The graph knows no data cache; cache_test.cc has a model of it.
+  EXPECT_EQ(ParseSeverities("cache-stale=off,cache-not-cleaned=off,cache-line-shared=off", &options.checks), "");
   Outcome outcome;
   const auto body = [&] {
     Walk(

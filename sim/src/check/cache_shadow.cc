@@ -85,7 +85,7 @@ Stamp CacheShadow::InGmBy(const Current& now, Stamp write, uint64_t line) const 
   if (PipeOf(write) != Pipe::kS) return write;
   const uint32_t clean = CleanAfter(write, line);
   const Stamp stamp = MakeStamp(clean, Pipe::kS, AccessKind::kWrite, CoreOf(write), 0);
-  return clean != 0 && now.OrderedInGm(stamp) ? stamp : 0;
+  return clean != 0 && now.OrderedOrInserted(stamp) ? stamp : 0;
 }
 
 void CacheShadow::MeetWrite(const Current& now, AccessKind kind, Stamp other, uint64_t address, uint64_t size) {
@@ -110,7 +110,7 @@ void CacheShadow::MeetInLine(const Current& now, Stamp other, uint64_t address, 
   if (OfScalarUnit(now, other)) return;
   const uint64_t line = LineOf(written);
   const uint64_t own = BitsOf(line, written, written + written_size), others = BitsOf(line, address, address + size);
-  const bool ordered = now.OrderedInGm(other);
+  const bool ordered = now.OrderedOrInserted(other);
   if (!ordered && (own & others) != 0) return;  // a race
   const Stamp in_gm = InGmBy(now, other, line);
   if (in_gm == 0) return;  // MeetDirty tells of it
@@ -154,7 +154,7 @@ void CacheShadow::MeetDirty(const Current& now, uint64_t address, uint64_t size)
       if (write == 0 || (now.pipe == Pipe::kS && OfScalarUnit(now, write))) continue;
       if (copy.dirty == 0) {
         const Stamp clean = MakeStamp(copy.cleaned, Pipe::kS, AccessKind::kWrite, CoreOf(write), 0);
-        if (now.OrderedInGm(clean)) continue;
+        if (now.OrderedOrInserted(clean)) continue;
       } else if ((copy.dirty & BitsOf(line, address, address + size)) != 0) {
         continue;  // a race, or told by MeetWrite
       }

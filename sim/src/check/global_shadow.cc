@@ -175,9 +175,10 @@ void GlobalShadow::Check(const Current& now, const Span& span, const Piece& piec
   if (!Conflict(span.kind, KindOf(stamp)) || now.Mine(stamp) || (!scalar && now.OrderedInGm(stamp))) return;
   const uint16_t from = std::max(span.begin, piece.begin), to = std::min(span.end, piece.end);
   const uint64_t address = span.line_address + from, size = static_cast<uint64_t>(to - from);
-  if (!now.OrderedInGm(stamp)) {
-    findings_.Race(now, span.kind, stamp, Space::kGM, address, size);
-  } else if (KindOf(stamp) != AccessKind::kRead && cache_.wanted()) {
+  const bool ordered = now.OrderedInGm(stamp);
+  if (!ordered) findings_.Race(now, span.kind, stamp, Space::kGM, address, size);
+  // What the compiler inserts is an order, but cleans no cache.
+  if ((ordered || now.Inserts(stamp)) && KindOf(stamp) != AccessKind::kRead && cache_.wanted()) {
     cache_.MeetWrite(now, span.kind, stamp, address, size);
   }
 }

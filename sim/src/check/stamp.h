@@ -75,6 +75,9 @@ struct Current {
            SequenceOf(other) <= others[static_cast<size_t>(CoreOf(other)) * kNumPipes + PipeIndexOf(other)];
   }
   bool OrderedInGm(Stamp other) const { return OfThisBlock(other) ? Ordered(other) : Heard(other); }
+  // The toolkit's compiler orders the two where the kernel does not.
+  bool Inserts(Stamp other) const { return OfThisBlock(other) && (inserts >> PipeIndexOf(other) & 1) != 0; }
+  bool OrderedOrInserted(Stamp other) const { return OrderedInGm(other) || Inserts(other); }
   bool SurpassesInGm(Stamp other) const {
     if (CoreOf(other) == core && PipeOf(other) == pipe) return true;
     return OfThisBlock(other) ? Surpasses(other) : Heard(other);
