@@ -1,5 +1,5 @@
-// The rules of the scalar unit's data cache: small programs, each mended by the smallest change, and random ones
-// against a model that knows the whole program. SPDX-License-Identifier: Apache-2.0
+// The rules of the data cache: small programs, each mended by the smallest change, and random ones against a model.
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <algorithm>
