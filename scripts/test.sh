@@ -5,7 +5,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-# LONG=1: more fuzzing, more random problems (the Python tests read LONG, too), and the Python tests marked slow.
+# LONG=1: more fuzzing, more random problems (the Python tests read LONG, too), the simulator's bars of speed and its
+# examples on 64-bit Arm, and the Python tests marked slow.
 FUZZ_SECONDS=90
 SIM_FUZZ_SECONDS=45
 # loadgroup: the tests of one training of the demonstration stay in one process.
@@ -38,25 +39,35 @@ preset() {
   ctest --preset "$1"
 }
 
-# simulator PRESET CMAKE_ARGUMENT...: the same for the simulator, a project of its own.
-simulator() {
+# simulator_configure PRESET CMAKE_ARGUMENT...: of the simulator, a project of its own.
+simulator_configure() {
   local name="$1"
   shift
-  (cd sim && cmake --preset "$name" "$@" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1) || {
+  if ! (cd sim && cmake --preset "$name" "$@" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1); then
     cat build/sim.log
     return 1
-  }
-  (cd sim && cmake --build --preset "$name" && ctest --preset "$name")
+  fi
+}
+
+# simulator PRESET CMAKE_ARGUMENT...: configures, builds and tests.
+simulator() {
+  simulator_configure "$@"
+  (cd sim && cmake --build --preset "$1" && ctest --preset "$1")
 }
 
 # Bars of speed and memory, which want a machine that does nothing else.
 simulator_speed() {
-  (cd sim && cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >../build/sim.log 2>&1) || {
-    cat build/sim.log
-    return 1
-  }
+  simulator_configure release
   (cd sim && cmake --build --preset release --target ascsim_speed)
   build/sim-release/bench/ascsim_speed --check
+}
+
+# The examples print the same tables there, to the letter.
+simulator_arm64() {
+  local targets=() example
+  for example in sim/examples/*/expected.txt; do targets+=("example_$(basename "$(dirname "$example")")"); done
+  simulator_configure arm64
+  (cd sim && cmake --build --preset arm64 --target "${targets[@]}" && ctest --preset arm64 -R '^sim\.example\.')
 }
 
 # ThreadSanitizer's shadow memory does not fit every address layout that newer kernels choose at random.
@@ -98,6 +109,7 @@ stage "simulator under ASan and UBSan (sim)" simulator dev
 stage "simulator's fuzzer (sim, fuzz)" simulator fuzz "-DASCSIM_FUZZ_SECONDS=$SIM_FUZZ_SECONDS"
 stage "simulator against published figures" scripts/validate_sim.sh --check
 [ "${LONG:-0}" != 1 ] || stage "speed and memory of the simulator" simulator_speed
+[ "${LONG:-0}" != 1 ] || [ "$(uname -m)" != x86_64 ] || stage "simulator under qemu (sim, arm64)" simulator_arm64
 stage "Ascend host code as for a device (cann)" cann
 [ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features
 stage "Python package" env XMSDA_WERROR=ON scripts/build.sh
