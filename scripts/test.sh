@@ -109,6 +109,7 @@ stage "simulator under ASan and UBSan (sim)" simulator dev
 stage "simulator's fuzzer (sim, fuzz)" simulator fuzz "-DASCSIM_FUZZ_SECONDS=$SIM_FUZZ_SECONDS"
 stage "simulator against published figures" scripts/validate_sim.sh --check
 [ "${LONG:-0}" != 1 ] || stage "speed and memory of the simulator" simulator_speed
+[ "${LONG:-0}" != 1 ] || [ "$(uname -m)" != x86_64 ] || stage "simulator under qemu (sim, arm64)" simulator_arm64
 stage "Ascend host code as for a device (cann)" cann
 [ "${LONG:-0}" != 1 ] || [ "$(uname -m)" != x86_64 ] || stage "simulator under qemu (sim, arm64)" simulator_arm64
 [ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features
