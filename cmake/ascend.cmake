@@ -4,7 +4,12 @@
 # Its tests have a build of their own (scripts/test.sh). XMSDA_SANITIZE is global and reaches it and the kernels.
 set(ASCSIM_TESTS OFF)
 set(ASCSIM_WERROR ${XMSDA_WERROR})
+# Compiled as by a build of its own, so that ccache has it for both.
+set(CMAKE_CXX_VISIBILITY_PRESET default)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN OFF)
 add_subdirectory(sim EXCLUDE_FROM_ALL)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
 file(GLOB kernel_sources CONFIGURE_DEPENDS src/ascend/kernels/*.cpp)
 ascsim_add_kernel(xmsda_ascend_kernels ${kernel_sources} OPTIONS -Wall -Wextra $<$<BOOL:${XMSDA_WERROR}>:-Werror>)
