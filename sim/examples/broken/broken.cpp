@@ -148,6 +148,14 @@ __aicore__ void UninitialisedRead(GM_ADDR x, GM_ADDR y) {
   Add(s.b, s.a, s.a, kCount);  // uninitialised-read first
 }
 
+__aicore__ void UndefinedOutput(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  Duplicate(s.a, 1.0f, kCount / 2);
+  SetFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  WaitFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  DataCopy(s.y, s.a, kCount);  // undefined-output first
+}
+
 __aicore__ void UseAfterFree(GM_ADDR x, GM_ADDR y) {
   Setup s(x, y);
   TQue<QuePosition::VECIN, 1> queue;
@@ -249,6 +257,7 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"cache-line-shared", 2, CacheLineShared},
       {"out-of-bounds", 1, OutOfBounds},
       {"uninitialised-read", 1, UninitialisedRead},
+      {"undefined-output", 1, UndefinedOutput},
       {"use-after-free", 1, UseAfterFree},
       {"misaligned", 1, Misaligned},
       {"misaligned-gather32", 1, MisalignedGather32},

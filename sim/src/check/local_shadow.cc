@@ -58,7 +58,7 @@ void ForRuns(uint32_t mask, F f) {
 LocalShadow::LocalShadow(Space space, uint64_t bytes, Findings& findings)
     : space_(space),
       findings_(findings),
-      wants_written_(findings.Wants(Rule::kUninitialisedRead)),
+      wants_written_(findings.Wants(Rule::kUninitialisedRead) || findings.Wants(Rule::kUndefinedOutput)),
       groups_((bytes + kGroupBlocks * kBlockBytes - 1) / (kGroupBlocks * kBlockBytes)),
       blocks_(groups_.size() * kGroupBlocks),
       live_(blocks_.size()) {}
@@ -145,8 +145,21 @@ void LocalShadow::Race(const Current& now, AccessKind kind, Stamp other, uint64_
 
 void LocalShadow::ReportUninitialised(const Current& now, uint64_t block, uint32_t mask) {
   ForRuns(mask, [&](uint64_t first, uint64_t length) {
-    findings_.Uninitialised(now, space_, block * kBlockBytes + first, length);
+    if (now.plain_output) {
+      unwritten_.push_back({block * kBlockBytes + first, length});
+    } else {
+      findings_.Uninitialised(Rule::kUninitialisedRead, now, space_, block * kBlockBytes + first, length);
+    }
   });
+}
+
+// After an access of `size` bytes: with nothing written at all, what was to be computed is missing.
+void LocalShadow::ReportOutput(const Current& now, uint64_t size) {
+  uint64_t unwritten = 0;
+  for (const Range& range : unwritten_) unwritten += range.size;
+  const Rule rule = unwritten == size ? Rule::kUninitialisedRead : Rule::kUndefinedOutput;
+  for (const Range& range : unwritten_) findings_.Uninitialised(rule, now, space_, range.address, range.size);
+  unwritten_.clear();
 }
 
 void LocalShadow::UsedFreed(const Current& now, uint64_t block, uint32_t mask, AccessKind kind) {
@@ -524,6 +537,11 @@ void LocalShadow::Access(const Current& now, uint64_t address, uint64_t size, Ac
   const uint64_t end = address + std::min(size, limit - address);
   const bool read = kind == AccessKind::kRead;
   if (!read) CheckReplaced(now, address, end);
+  AccessBlocks(now, address, end, read);
+  if (!unwritten_.empty()) ReportOutput(now, end - address);
+}
+
+void LocalShadow::AccessBlocks(const Current& now, uint64_t address, uint64_t end, bool read) {
   uint64_t block = address / kBlockBytes;
   const uint64_t last = end / kBlockBytes;  // of the whole blocks, exclusive
   const uint64_t head = address % kBlockBytes, tail = end % kBlockBytes;

@@ -99,6 +99,8 @@ class LocalShadow {
   void ReadBlocks(const Current& now, uint64_t begin, uint64_t end);
   void WriteBlocks(const Current& now, uint64_t begin, uint64_t end);
   void UsedFreed(const Current& now, uint64_t block, uint32_t mask, AccessKind kind);
+  void AccessBlocks(const Current& now, uint64_t begin, uint64_t end, bool read);
+  void ReportOutput(const Current& now, uint64_t size);
   void ReportUninitialised(const Current& now, uint64_t block, uint32_t mask);
   void Race(const Current& now, AccessKind kind, Stamp other, uint64_t block, uint32_t mask);
   void Replace(const Current& now, Stamp stamp, uint64_t block, uint32_t mask, uint64_t blocks = 1);
@@ -118,7 +120,11 @@ class LocalShadow {
   std::vector<Reader> readers_;  // in order; the sequences from one to the next that are in lanes are of its line
   std::vector<Freed> freed_;
   std::vector<Replaced> replaced_;
-  Stamp replaced_by_ = 0;  // the instruction whose reads did that
+  struct Range {
+    uint64_t address, size;
+  };
+  std::vector<Range> unwritten_;  // of the access at hand, a copy to GM
+  Stamp replaced_by_ = 0;         // the instruction whose reads did that
   // Groups where reads of elements by this instruction have nothing to report and nothing to do but to leave lanes.
   Stamp window_of_ = 0;
   uint64_t window_begin_ = 0, window_end_ = 0;

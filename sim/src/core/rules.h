@@ -29,6 +29,7 @@ enum class Rule : uint8_t {
   // Memory
   kOutOfBounds,         // outside UB, L1 or a GM allocation, or outside the tensor that was passed
   kUninitialisedRead,   // UB or L1 bytes never written
+  kUndefinedOutput,     // a copy to GM takes bytes never written along with others
   kUseAfterFree,        // queue buffer after FreeTensor, GM after aclrtFree
   kMisaligned,          // address or size not a multiple of what the instruction needs
   kMisalignedGather32,  // 32-bit gather at an offset that is not a multiple of 4 (works on silicon, undocumented)
