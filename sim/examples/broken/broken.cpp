@@ -148,6 +148,12 @@ __aicore__ void UninitialisedRead(GM_ADDR x, GM_ADDR y) {
   Add(s.b, s.a, s.a, kCount);  // uninitialised-read first
 }
 
+__aicore__ void KernelType(GM_ADDR x, GM_ADDR y) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  Setup s(x, y);
+  SyncAll();  // kernel-type first
+}
+
 __aicore__ void UndefinedOutput(GM_ADDR x, GM_ADDR y) {
   Setup s(x, y);
   Duplicate(s.a, 1.0f, kCount / 2);
@@ -252,6 +258,7 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"flag-id", 1, FlagId},
       {"deadlock", 1, Deadlock},
       {"cross-flag-overflow", 1, CrossFlagOverflow},
+      {"kernel-type", 1, KernelType},
       {"cache-stale", 1, CacheStale},
       {"cache-not-cleaned", 1, CacheNotCleaned},
       {"cache-line-shared", 2, CacheLineShared},

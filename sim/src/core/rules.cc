@@ -25,6 +25,8 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kFlagId, "flag-id", "The id of a flag is outside the range of its kind."},
     {Rule::kDeadlock, "deadlock", "A core waits for something that no core will do."},
     {Rule::kCrossFlagOverflow, "cross-flag-overflow", "The counter of a cross-core flag is driven beyond 15."},
+    {Rule::kKernelType, "kernel-type",
+     "SyncAll or a cross-core flag in a kernel whose type has no hardware synchronisation of cores."},
     {Rule::kCacheStale, "cache-stale",
      "GetValue reads a line of GM that the core's data cache has held since before a copy or another core wrote it."},
     {Rule::kCacheNotCleaned, "cache-not-cleaned",

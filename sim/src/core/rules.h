@@ -22,6 +22,7 @@ enum class Rule : uint8_t {
   kFlagId,             // id outside the range of its kind
   kDeadlock,           // waits for what nobody will do
   kCrossFlagOverflow,  // cross-core counter beyond 15
+  kKernelType,         // hardware synchronisation of cores in a kernel whose type has none
   // Data cache of the scalar unit
   kCacheStale,       // GetValue of a line that was written by others since it came into the cache
   kCacheNotCleaned,  // SetValue that others meet before it has been cleaned

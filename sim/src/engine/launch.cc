@@ -136,11 +136,11 @@ void Launch::Probe() {
 
 void Launch::AddCores() {
   const bool mix = type_ == KernelType::kMixAic1Aiv2 || type_ == KernelType::kMixAic1Aiv1;
-  const int physical = type_ == KernelType::kAivOnly ? machine_.vector_cores : machine_.cube_cores;
+  const int physical = HasAic(type_) ? machine_.cube_cores : machine_.vector_cores;
   const int groups = std::min(static_cast<int>(block_dim_), physical);
   for (int group = 0; group < groups; ++group) {
-    if (type_ != KernelType::kAivOnly) AddCore(/*is_aiv=*/false, 0, group);
-    if (type_ != KernelType::kAicOnly) AddCore(/*is_aiv=*/true, 0, group);
+    if (HasAic(type_)) AddCore(/*is_aiv=*/false, 0, group);
+    if (HasAiv(type_)) AddCore(/*is_aiv=*/true, 0, group);
     if (mix && type_ == KernelType::kMixAic1Aiv2) AddCore(/*is_aiv=*/true, 1, group);
   }
   const int count = static_cast<int>(cores_.size());
@@ -397,6 +397,7 @@ void Launch::Watch(Loc loc) {
                       " instructions (ASCSIM_MAX_INSTRUCTIONS): a loop that never ends?");
   }
   WatchTime();
+    type_set_ = true;
   if (options_.progress && instructions_ % kProgressInterval == 0) ShowProgress();
 }
 
