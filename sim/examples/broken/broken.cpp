@@ -154,6 +154,16 @@ __aicore__ void KernelType(GM_ADDR x, GM_ADDR y) {
   SyncAll();  // kernel-type first
 }
 
+__aicore__ void ReservedUb(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  TBuf<TPosition::VECCALC> rest;
+  s.pipe.InitBuffer(rest, 184 * 1024);
+  s.LoadA();
+  Duplicate(s.c, 1.0f, kCount);
+  PipeBarrier<PIPE_V>();
+  Select(s.b, s.c.ReinterpretCast<uint8_t>(), s.a, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, 256U);  // reserved-ub first
+}
+
 __aicore__ void UndefinedOutput(GM_ADDR x, GM_ADDR y) {
   Setup s(x, y);
   Duplicate(s.a, 1.0f, kCount / 2);
@@ -265,6 +275,7 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"out-of-bounds", 1, OutOfBounds},
       {"uninitialised-read", 1, UninitialisedRead},
       {"undefined-output", 1, UndefinedOutput},
+      {"reserved-ub", 1, ReservedUb},
       {"use-after-free", 1, UseAfterFree},
       {"misaligned", 1, Misaligned},
       {"misaligned-gather32", 1, MisalignedGather32},

@@ -49,6 +49,8 @@ struct AtomicMode {
   DType type = DType::kF32;
 };
 AtomicMode& CurrentAtomicMode();
+// Where the buffers of the kernel's TPipe in UB end.
+uint64_t& UbTaken();
 
 struct BlockInfo {
   uint32_t block_idx = 0;      // as GetBlockIdx tells

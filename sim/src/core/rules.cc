@@ -39,6 +39,8 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kUninitialisedRead, "uninitialised-read", "UB or L1 bytes are read that the block has never written."},
     {Rule::kUndefinedOutput, "undefined-output",
      "A copy to GM takes along bytes that the block has never written, beside some that it has."},
+    {Rule::kReservedUb, "reserved-ub",
+     "A Select of mode 1 or 2 runs while buffers reach into the last 8 KB of UB, which it keeps for itself."},
     {Rule::kUseAfterFree, "use-after-free",
      "A queue buffer is used after FreeTensor, or GM memory after it was freed by the host."},
     {Rule::kMisaligned, "misaligned", "An address or size is not a multiple of what the instruction needs."},
@@ -65,7 +67,8 @@ static_assert(InOrder());
 // Shipped kernels do these and give right results: partly computed tail lanes, Brcb and the like in place, overlapping
 // stores of an in-order queue, a last flag that nobody waits for.
 constexpr std::array kBorneBySilicon = {Rule::kRaceWithinQueue, Rule::kFlagLeftSet,        Rule::kUninitialisedRead,
-                                        Rule::kMaskWidth,       Rule::kMisalignedGather32, Rule::kOverlap};
+                                        Rule::kMaskWidth,       Rule::kMisalignedGather32, Rule::kOverlap,
+                                        Rule::kKernelType,      Rule::kReservedUb};
 
 bool ParseSeverity(std::string_view text, Severity* severity) {
   if (text == "off") {

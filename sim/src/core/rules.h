@@ -31,6 +31,7 @@ enum class Rule : uint8_t {
   kOutOfBounds,         // outside UB, L1 or a GM allocation, or outside the tensor that was passed
   kUninitialisedRead,   // UB or L1 bytes never written
   kUndefinedOutput,     // a copy to GM takes bytes never written along with others
+  kReservedUb,          // buffers in the 8 KB of UB that an instruction keeps for itself
   kUseAfterFree,        // queue buffer after FreeTensor, GM after aclrtFree
   kMisaligned,          // address or size not a multiple of what the instruction needs
   kMisalignedGather32,  // 32-bit gather at an offset that is not a multiple of 4 (works on silicon, undocumented)

@@ -188,6 +188,7 @@ bool Launch::StartBlock(Core& core) {
     for (auto& to : from) std::fill(std::begin(to), std::end(to), Flag());
   }
   core.framework = nullptr;
+  core.ub_taken = 0;
   core.ended = false;
   core.last = {};
   core.wait = Wait::kNothing;
