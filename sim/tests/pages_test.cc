@@ -134,5 +134,40 @@ TEST_F(Pages, AtomicAdditionOfAnUndefinedTail) {
   EXPECT_BREACH(stats, Rule::kUninitialisedRead, "has never written");
 }
 
+// The page of Select: modes 1 and 2 work in 8 KB of UB.
+TEST_F(Pages, SelectKeepsEightKilobytes) {
+  const auto select = [this](uint32_t buffer_bytes, SELMODE mode) {
+    return Run([=] {
+      TPipe pipe;
+      TBuf<TPosition::VECCALC> buffer;
+      pipe.InitBuffer(buffer, buffer_bytes);
+      LocalTensor<float> all = buffer.Get<float>();
+      Duplicate(all, 1.0f, 256);
+      PipeBarrier<PIPE_V>();
+      Select(all[128], all.ReinterpretCast<uint8_t>(), all[64], all[192], mode, 64U);
+    });
+  };
+  EXPECT_CLEAN(select(184 * 1024, SELMODE::VSEL_TENSOR_TENSOR_MODE));
+  EXPECT_CLEAN(select(192 * 1024, SELMODE::VSEL_CMPMASK_SPR));
+  EXPECT_BREACH(select(184 * 1024 + 32, SELMODE::VSEL_TENSOR_TENSOR_MODE), Rule::kReservedUb, "at 188416, got 188448");
+}
+
+// The page of SetMaskCount: back to normal mode after use. That of SetAtomicAdd recommends SetAtomicNone.
+TEST_F(Pages, ModesAreTurnedOff) {
+  const auto kernel = [this](bool counter, bool atomic) {
+    return Run([=] {
+      SetMaskCount();
+      SetAtomicAdd<float>();
+      if (!counter) SetMaskNorm();
+      if (!atomic) SetAtomicNone();
+    });
+  };
+  EXPECT_CLEAN(kernel(false, false));
+  const LaunchStats counter = kernel(true, false), atomic = kernel(false, true);
+  EXPECT_BREACH(counter, Rule::kModeLeftOn, "counter mode is still on");
+  EXPECT_BREACH(atomic, Rule::kModeLeftOn, "atomic mode: still on");
+  EXPECT_FALSE(counter.failed || atomic.failed);
+}
+
 }  // namespace
 }  // namespace framework_testing

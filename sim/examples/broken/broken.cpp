@@ -164,6 +164,15 @@ __aicore__ void ReservedUb(GM_ADDR x, GM_ADDR y) {
   Select(s.b, s.c.ReinterpretCast<uint8_t>(), s.a, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, 256U);  // reserved-ub first
 }
 
+__aicore__ void ModeLeftOn(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  Duplicate(s.a, 1.0f, kCount);
+  SetFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  WaitFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  SetAtomicAdd<float>();
+  DataCopy(s.y, s.a, kCount);  // mode-left-on first
+}
+
 __aicore__ void UndefinedOutput(GM_ADDR x, GM_ADDR y) {
   Setup s(x, y);
   Duplicate(s.a, 1.0f, kCount / 2);
@@ -284,6 +293,7 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"mask-width", 1, MaskWidth},
       {"overlap", 1, Overlap},
       {"cast-overflow", 1, CastOverflow},
+      {"mode-left-on", 1, ModeLeftOn},
       {"queue-protocol", 1, QueueProtocol},
   };
   return kernels;

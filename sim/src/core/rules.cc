@@ -52,6 +52,7 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kMaskWidth, "mask-width", "A mask selects more elements than a repeat has, or none."},
     {Rule::kOverlap, "overlap", "Source and destination overlap where the instruction forbids it."},
     {Rule::kCastOverflow, "cast-overflow", "A Cast meets a NaN or a value that its target type cannot hold."},
+    {Rule::kModeLeftOn, "mode-left-on", "Counter mode of masks or an atomic mode is still on when the kernel ends."},
     {Rule::kQueueProtocol, "queue-protocol",
      "AllocTensor, EnQue, DeQue and FreeTensor are called out of order or beyond the depth of the queue."},
 }};
@@ -65,7 +66,7 @@ constexpr bool InOrder() {
 static_assert(InOrder());
 
 // Shipped kernels do these and give right results: partly computed tail lanes, Brcb and the like in place, overlapping
-// stores of an in-order queue, a last flag that nobody waits for.
+// stores of an in-order queue, a last flag that nobody waits for, SyncAll without a kernel type, buffers in all of UB.
 constexpr std::array kBorneBySilicon = {Rule::kRaceWithinQueue, Rule::kFlagLeftSet,        Rule::kUninitialisedRead,
                                         Rule::kMaskWidth,       Rule::kMisalignedGather32, Rule::kOverlap,
                                         Rule::kKernelType,      Rule::kReservedUb};
@@ -158,6 +159,8 @@ CheckOptions OptionsFor(CheckMode mode) {
   options.severity[static_cast<size_t>(Rule::kCastOverflow)] = Severity::kOff;
   // The documentation's own kernels store whole blocks behind a reduction or a GatherMask, and call the tail undefined.
   options.severity[static_cast<size_t>(Rule::kUndefinedOutput)] = Severity::kWarning;
+  // What it does to the next kernel on the core is not documented; here each starts afresh.
+  options.severity[static_cast<size_t>(Rule::kModeLeftOn)] = Severity::kWarning;
   if (mode == CheckMode::kPermissive) {
     for (const Rule rule : kBorneBySilicon) options.severity[static_cast<size_t>(rule)] = Severity::kWarning;
   }

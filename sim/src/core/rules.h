@@ -41,6 +41,7 @@ enum class Rule : uint8_t {
   kMaskWidth,       // mask of more elements than a repeat has, or of none
   kOverlap,         // source and destination overlap where the page forbids it
   kCastOverflow,    // NaN or overflow in a Cast, where asked for
+  kModeLeftOn,      // counter mode or an atomic mode at the end of the kernel
   kQueueProtocol,   // AllocTensor, EnQue, DeQue, FreeTensor out of order or beyond the depth
   kCount
 };

@@ -279,6 +279,22 @@ void Launch::WaitFor(Wait wait, const Instruction& instruction) {
   core.wait = Wait::kNothing;
 }
 
+void Launch::ReportModes(const Core& core) {
+  const auto report = [&](const char* what, const char* remedy) {
+    Breach breach;
+    breach.rule = Rule::kModeLeftOn;
+    breach.first = {Op::kNone, Pipe::kS, core.last, core.index};
+    breach.what = what;
+    breach.remedy = remedy;
+    checker_->Report(breach);
+  };
+  if (core.mask.counter)
+    report("mask: counter mode is still on when the kernel ends", "SetMaskNorm() after its last use");
+  if (core.atomic.kind != Atomic::kNone) {
+    report("atomic mode: still on when the kernel ends", "SetAtomicNone() after the copies that it is meant for");
+  }
+}
+
 void Launch::FinishBlock(Core& core) {
   core.ended = true;
   if (core.fiber->fault() != nullptr) {
@@ -298,6 +314,7 @@ void Launch::FinishBlock(Core& core) {
     return;
   }
   if (probing_) return;
+  ReportModes(core);
   const bool group_ended = std::all_of(
       cores_.begin(), cores_.end(), [&core](const auto& other) { return other->group != core.group || other->ended; });
   if (group_ended && !CloseGroup(core.group)) closing_.push_back(core.group);
@@ -380,6 +397,7 @@ LaunchStats Launch::TakeStats() {
 void Launch::SetKernelType(KernelType type, Loc loc) {
   if (probing_) {
     type_ = type;
+    type_set_ = true;
   } else if (type != type_) {
     Fail(loc, "KERNEL_TASK_TYPE: expected one type in all blocks, before the first instruction, got another one later");
   }
@@ -398,7 +416,6 @@ void Launch::Watch(Loc loc) {
                       " instructions (ASCSIM_MAX_INSTRUCTIONS): a loop that never ends?");
   }
   WatchTime();
-    type_set_ = true;
   if (options_.progress && instructions_ % kProgressInterval == 0) ShowProgress();
 }
 

@@ -99,6 +99,7 @@ class Launch {
   std::string FaultText(const Core& core) const;
   void ShowProgress();
   void FinishBlock(Core& core);
+  void ReportModes(const Core& core);
   bool CloseGroup(int group);
   void CloseGroups();
   void FinishStats(Core& core);
@@ -123,8 +124,8 @@ class Launch {
   void Rest(Core& core, Pipe pipe, Time until);
 
   // Between cores
-  void RequireAllAtOnce(const Instruction& instruction, const std::string& what);
   void RequireSyncType(const Core& core, const Instruction& instruction, const char* what);
+  void RequireAllAtOnce(const Instruction& instruction, const std::string& what);
   bool CheckCrossSet(Core& core, const Instruction& set);
   void ExecuteCrossSet(Core& core, const Issued& issued);
   bool ExecuteCrossWait(Core& core, const Issued& issued);
