@@ -274,6 +274,7 @@ TEST_F(CrossCore, CountersHoldFifteen) {
 TEST_F(CrossCore, ModeZeroNeedsAllBlocksAtOnce) {
   EXPECT_CLEAN(Run(
       [] {
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
         CrossCoreSetFlag<0, PIPE_MTE3>(1);
         CrossCoreWaitFlag(1);
       },
@@ -328,6 +329,54 @@ TEST_F(CrossCore, ErrorsNameTheCoreWhoseInstructionItIs) {
     if (i->op == ascsim::Op::kAdd) i->dst.type = i->src0.type = ascsim::DType::kU8;
   };
   EXPECT_ERROR(Run(KeepAnAdd, 3), "AIV 1, block 1, ");
+}
+
+// The pages of SyncAll and CrossCoreSetFlag ask kernels of one kind of core for a type with hardware synchronisation.
+TEST_F(CrossCore, KernelsOfOneKindNeedATypeWithSynchronisation) {
+  const auto vector = [] { SyncAll(); };
+  const auto cube = [] {
+    CrossCoreSetFlag<0, PIPE_MTE3>(1);
+    CrossCoreWaitFlag(1);
+  };
+  const auto untyped = Run(vector, 2);
+  EXPECT_BREACH(untyped, Rule::kKernelType, "expected a kernel of type KERNEL_TYPE_MIX_AIV_1_0, got one that sets no");
+  EXPECT_TRUE(untyped.failed);
+  EXPECT_BREACH(Run(
+                    [=] {
+                      KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIC_ONLY);
+                      cube();
+                    },
+                    2),
+                Rule::kKernelType, "CrossCoreSetFlag<0>: expected a kernel of type KERNEL_TYPE_MIX_AIC_1_0, got");
+  const LaunchStats typed = Run(
+      [=] {
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_0);
+        EXPECT_TRUE(g_coreType == AscendC::AIC);
+        cube();
+      },
+      2);
+  EXPECT_CLEAN(typed);
+  EXPECT_EQ(typed.cores.size(), 2u);
+  const LaunchStats all = Run(
+      [=] {
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
+        vector();
+      },
+      48);
+  EXPECT_CLEAN(all);
+  EXPECT_EQ(all.cores.size(), 48u);
+  // In software.
+  int32_t* work = Device(std::vector<int32_t>(16, 0));
+  EXPECT_CLEAN(Run(
+      [=] {
+        TPipe pipe;
+        TBuf<TPosition::VECCALC> buffer;
+        pipe.InitBuffer(buffer, 64);
+        GlobalTensor<int32_t> gm;
+        gm.SetGlobalBuffer(work, 16);
+        SyncAll(gm, buffer.Get<int32_t>());
+      },
+      2));
 }
 
 }  // namespace

@@ -201,6 +201,7 @@ TEST_F(Framework, SyncAllOrdersCores) {
   for (const bool software : {false, true}) {
     const LaunchStats stats = Run(
         [=] {
+          KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
           TPipe pipe;
           TBuf<TPosition::VECCALC> buf;
           pipe.InitBuffer(buf, 512);

@@ -478,6 +478,8 @@ std::string InWords(const Breach& b) {
     return At("race", first) + " " + std::to_string(last);
   }
   switch (b.rule) {
+    case Rule::kUndefinedOutput:
+      return At("uninitialised-read", b.first.loc.line);
     case Rule::kOutOfBounds:
     case Rule::kUninitialisedRead:
     case Rule::kMisaligned:

@@ -81,6 +81,7 @@ TEST_F(Waves, ABlockEndsWhenItsQueuesAreEmpty) {
   constexpr uint32_t kBlocks = 48;
   auto* y = static_cast<int32_t*>(memory_.Allocate(kBlocks * kSlot * sizeof(int32_t)));
   const LaunchStats stats = Run(kBlocks, [y] {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
     TPipe pipe;
     TBuf<TPosition::VECCALC> buffer;
     pipe.InitBuffer(buffer, 32);

@@ -10,7 +10,7 @@ constexpr uint32_t kSlot = 8;  // floats: a partial sum has 32 bytes of its own
 }  // namespace
 
 extern "C" __global__ __aicore__ void block_reduce(GM_ADDR x, GM_ADDR partial, GM_ADDR y, uint32_t count) {
-  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
   TPipe pipe;
   TBuf<QuePosition::VECCALC> in_buffer, sum_buffer, work_buffer, result_buffer;
   pipe.InitBuffer(in_buffer, kTile * sizeof(float));

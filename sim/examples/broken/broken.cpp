@@ -148,6 +148,39 @@ __aicore__ void UninitialisedRead(GM_ADDR x, GM_ADDR y) {
   Add(s.b, s.a, s.a, kCount);  // uninitialised-read first
 }
 
+__aicore__ void KernelType(GM_ADDR x, GM_ADDR y) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  Setup s(x, y);
+  SyncAll();  // kernel-type first
+}
+
+__aicore__ void ReservedUb(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  TBuf<TPosition::VECCALC> rest;
+  s.pipe.InitBuffer(rest, 184 * 1024);
+  s.LoadA();
+  Duplicate(s.c, 1.0f, kCount);
+  PipeBarrier<PIPE_V>();
+  Select(s.b, s.c.ReinterpretCast<uint8_t>(), s.a, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, 256U);  // reserved-ub first
+}
+
+__aicore__ void ModeLeftOn(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  Duplicate(s.a, 1.0f, kCount);
+  SetFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  WaitFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  SetAtomicAdd<float>();
+  DataCopy(s.y, s.a, kCount);  // mode-left-on first
+}
+
+__aicore__ void UndefinedOutput(GM_ADDR x, GM_ADDR y) {
+  Setup s(x, y);
+  Duplicate(s.a, 1.0f, kCount / 2);
+  SetFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  WaitFlag<HardEvent::V_MTE3>(EVENT_ID0);
+  DataCopy(s.y, s.a, kCount);  // undefined-output first
+}
+
 __aicore__ void UseAfterFree(GM_ADDR x, GM_ADDR y) {
   Setup s(x, y);
   TQue<QuePosition::VECIN, 1> queue;
@@ -244,11 +277,14 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"flag-id", 1, FlagId},
       {"deadlock", 1, Deadlock},
       {"cross-flag-overflow", 1, CrossFlagOverflow},
+      {"kernel-type", 1, KernelType},
       {"cache-stale", 1, CacheStale},
       {"cache-not-cleaned", 1, CacheNotCleaned},
       {"cache-line-shared", 2, CacheLineShared},
       {"out-of-bounds", 1, OutOfBounds},
       {"uninitialised-read", 1, UninitialisedRead},
+      {"undefined-output", 1, UndefinedOutput},
+      {"reserved-ub", 1, ReservedUb},
       {"use-after-free", 1, UseAfterFree},
       {"misaligned", 1, Misaligned},
       {"misaligned-gather32", 1, MisalignedGather32},
@@ -257,6 +293,7 @@ const std::vector<BrokenKernel>& BrokenKernels() {
       {"mask-width", 1, MaskWidth},
       {"overlap", 1, Overlap},
       {"cast-overflow", 1, CastOverflow},
+      {"mode-left-on", 1, ModeLeftOn},
       {"queue-protocol", 1, QueueProtocol},
   };
   return kernels;

@@ -13,8 +13,9 @@ constexpr size_t kBytes = 65536;
 // 2 when the kernel broke a rule, as programs with acl end.
 int RunOne(const BrokenKernel& kernel) {
   ascsim::Options options = ascsim::OptionsFromEnvironment();
-  // Off by default; what the environment says comes later and counts.
-  options.rules = "cast-overflow=error" + (options.rules.empty() ? "" : "," + options.rules);
+  // Off or a warning by default; what the environment says comes later and counts.
+  options.rules = "cast-overflow=error,undefined-output=error,mode-left-on=error" +
+                  (options.rules.empty() ? "" : "," + options.rules);
   ascsim::Configure(options);
   auto* x = static_cast<float*>(ascsim::Allocate(kBytes));
   auto* y = static_cast<uint8_t*>(ascsim::Allocate(kBytes));

@@ -16,9 +16,11 @@ extern "C" {
 /* Every function that fails says why in one line on standard error and through aclGetRecentErrMsg.
  *
  * Names and values are those of the page aclError of the acl reference, as far as 100014: the rest of the page was not
- * at hand, and values beyond are from memory. Pages of functions say "0 on success, else failure" and name a code only
- * where the source here (acl.cc, acl_memory.cc) says so: which code a failure gives otherwise is a choice by the codes'
- * meanings, and a program should not depend on it. */
+ * at hand. Of those beyond, 507014, 507015 and 507035 are what published logs of users show beside "aicore execution
+ * times out", "aicore execution is abnormal" and "vector core execution is abnormal"; the others have not been checked
+ * against any page, so a program should compare with names, not with numbers. Pages of functions say "0 on success,
+ * else failure" and name a code only where the source here (acl.cc, acl_memory.cc) says so: which code a failure gives
+ * otherwise is a choice by the codes' meanings, and a program should not depend on it. */
 typedef int aclError;
 
 static const int ACL_SUCCESS = 0;

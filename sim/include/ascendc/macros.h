@@ -81,11 +81,12 @@ template <KernelMetaType type>
 void SetKernelType(ascsim::Loc loc) {
   static_assert(type <= KERNEL_TYPE_MIX_AIC_1_2, "ascsim: this kernel type does not exist on Atlas A2");
   using K = ascsim::KernelType;
-  // 1:0 types differ from the ONLY types in that they may use the synchronisation of all cores.
-  constexpr K kType = type == KERNEL_TYPE_AIV_ONLY || type == KERNEL_TYPE_MIX_AIV_1_0   ? K::kAivOnly
-                      : type == KERNEL_TYPE_AIC_ONLY || type == KERNEL_TYPE_MIX_AIC_1_0 ? K::kAicOnly
-                      : type == KERNEL_TYPE_MIX_AIC_1_1                                 ? K::kMixAic1Aiv1
-                                                                                        : K::kMixAic1Aiv2;
+  constexpr K kType = type == KERNEL_TYPE_AIV_ONLY      ? K::kAivOnly
+                      : type == KERNEL_TYPE_AIC_ONLY    ? K::kAicOnly
+                      : type == KERNEL_TYPE_MIX_AIV_1_0 ? K::kMixAiv1Aic0
+                      : type == KERNEL_TYPE_MIX_AIC_1_0 ? K::kMixAic1Aiv0
+                      : type == KERNEL_TYPE_MIX_AIC_1_1 ? K::kMixAic1Aiv1
+                                                        : K::kMixAic1Aiv2;
   ascsim::SetKernelType(kType, loc);
 }
 

@@ -66,17 +66,8 @@ ASCSIM_NO_CUBE_(Conv2D)
 ASCSIM_NO_CUBE_(Gemm)
 ASCSIM_NO_CUBE_(BroadCastVecToMM)
 
-#define ASCSIM_NO_LIBRARY_(name) ASCSIM_TENSOR_API_(name, "of the high-level library only what the README lists is")
+#define ASCSIM_NO_LIBRARY_(name) ASCSIM_TENSOR_API_(name, "an operator of the high-level library")
 ASCSIM_NO_LIBRARY_(Sort)
-ASCSIM_NO_LIBRARY_(Sort32)
-ASCSIM_NO_LIBRARY_(MrgSort)
-ASCSIM_NO_LIBRARY_(MrgSort4)
-ASCSIM_NO_LIBRARY_(RpSort16)
-ASCSIM_NO_LIBRARY_(GetMrgSortResult)
-ASCSIM_NO_LIBRARY_(Concat)
-ASCSIM_NO_LIBRARY_(Extract)
-ASCSIM_NO_LIBRARY_(ProposalConcat)
-ASCSIM_NO_LIBRARY_(ProposalExtract)
 ASCSIM_NO_LIBRARY_(TopK)
 ASCSIM_NO_LIBRARY_(SoftMax)
 ASCSIM_NO_LIBRARY_(SoftmaxFlash)
@@ -150,6 +141,17 @@ ASCSIM_NO_INSTRUCTION_(MulAddRelu)
 ASCSIM_NO_INSTRUCTION_(MulCast)
 ASCSIM_NO_INSTRUCTION_(CastDeq)
 ASCSIM_NO_INSTRUCTION_(BilinearInterp)
+ASCSIM_NO_INSTRUCTION_(Sort32)
+ASCSIM_NO_INSTRUCTION_(MrgSort)
+ASCSIM_NO_INSTRUCTION_(MrgSort4)
+ASCSIM_NO_INSTRUCTION_(RpSort16)
+ASCSIM_NO_INSTRUCTION_(GetMrgSortResult)
+ASCSIM_NO_INSTRUCTION_(Concat)
+ASCSIM_NO_INSTRUCTION_(Extract)
+ASCSIM_NO_INSTRUCTION_(ProposalConcat)
+ASCSIM_NO_INSTRUCTION_(ProposalExtract)
+ASCSIM_NO_INSTRUCTION_(Interleave)
+ASCSIM_NO_INSTRUCTION_(DeInterleave)
 ASCSIM_NO_INSTRUCTION_(VectorPadding)
 ASCSIM_NO_INSTRUCTION_(IBSet)
 ASCSIM_NO_INSTRUCTION_(IBWait)
@@ -159,6 +161,7 @@ ASCSIM_NO_INSTRUCTION_(NotifyNextBlock)
 ASCSIM_NOT_SIMULATED_(SetNextTaskStart, "no exec function for this instruction")
 ASCSIM_NOT_SIMULATED_(WaitPreTaskEnd, "no exec function for this instruction")
 
+ASCSIM_NOT_SIMULATED_(GetProgramCounter, "there is no program of the device; Loc::Here() knows the line")
 ASCSIM_NOT_SIMULATED_(GetStoreAtomicConfig, "the encoding of the register is not documented")
 ASCSIM_NOT_SIMULATED_(PrintTimeStamp, "the timeline (ASCSIM_TRACE) has every instruction")
 ASCSIM_NOT_SIMULATED_(DumpAccChkPoint, "use DumpTensor")
@@ -188,10 +191,24 @@ struct ListTensorDesc {
     static_assert(ascsim_detail::AlwaysFalse<Args...>::value, "ascsim: ListTensorDesc is not simulated");
   }
 };
+template <typename T>
+class NumericLimits {
+  static_assert(ascsim_detail::AlwaysFalse<T>::value,
+                "ascsim: NumericLimits is not simulated: use std::numeric_limits");
+};
 template <TPosition... pos>
 class TBufPool {
   static_assert(sizeof...(pos) > 1000, "ascsim: TBufPool is not simulated");
 };
+
+// Register vectors, of Ascend 950. Functions on them take one, so that this is what the compiler complains about.
+namespace MicroAPI {
+template <typename... T>
+struct RegTensor {
+  static_assert(ascsim_detail::AlwaysFalse<T...>::value,
+                "ascsim: RegTensor is not simulated: no register vectors on Atlas A2");
+};
+}  // namespace MicroAPI
 
 }  // namespace AscendC
 

@@ -265,6 +265,7 @@ class TPipe {
     }
     const uint64_t address = used;
     used += bytes;
+    if (!l1) ascsim::UbTaken() = used;
     ascsim::MarkFreed(space, address, bytes, /*freed=*/false, loc);
     return address;
   }

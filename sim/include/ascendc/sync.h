@@ -43,12 +43,13 @@ inline void IssueBarrier(pipe_t pipe, ascsim::Loc loc) {
   i.loc = loc;
   ascsim::Issue(i);
 }
-inline void IssueSyncAll(bool aiv_only, ascsim::Loc loc) {
+inline void IssueSyncAll(bool aiv_only, bool in_software, ascsim::Loc loc) {
   ascsim::Instruction i;
   i.op = ascsim::Op::kSyncAll;
   i.pipe = ascsim::Pipe::kS;
   i.loc = loc;
   i.option[0] = aiv_only ? 1 : 0;
+  i.option[1] = in_software ? 1 : 0;
   ascsim::Issue(i);
 }
 
@@ -123,10 +124,10 @@ void CrossCoreWaitFlag(uint16_t flagId, ascsim::Loc loc = ascsim::Loc::Here()) {
   ascsim::Issue(i);
 }
 
-// A barrier of all AIV, or of all AIC and AIV.
+// A barrier of all AIV, or of all AIC and AIV. A kernel of AIV alone has to be of type KERNEL_TYPE_MIX_AIV_1_0.
 template <bool isAIVOnly = true>
 void SyncAll(ascsim::Loc loc = ascsim::Loc::Here()) {
-  ascsim_detail::IssueSyncAll(isAIVOnly, loc);
+  ascsim_detail::IssueSyncAll(isAIVOnly, /*in_software=*/false, loc);
 }
 
 // The same in software, for AIV: blocks * 32 bytes of workspace in GM, zeroed beforehand, and as much in UB. Simulated
@@ -150,7 +151,7 @@ void SyncAll(const GlobalTensor<int32_t>& gmWorkspace, const LocalTensor<int32_t
                   static_cast<unsigned long long>(ub));
     ascsim::ReportBreach("parameter-range", loc, text);
   }
-  ascsim_detail::IssueSyncAll(true, loc);
+  ascsim_detail::IssueSyncAll(/*aiv_only=*/true, /*in_software=*/true, loc);
 }
 
 }  // namespace AscendC

@@ -9,7 +9,10 @@
 
 namespace ascsim {
 
-enum class KernelType : uint8_t { kAivOnly, kAicOnly, kMixAic1Aiv1, kMixAic1Aiv2 };
+// kMixAiv1Aic0 and kMixAic1Aiv0 have one kind of core as well, and its hardware synchronisation.
+enum class KernelType : uint8_t { kAivOnly, kAicOnly, kMixAic1Aiv1, kMixAic1Aiv2, kMixAiv1Aic0, kMixAic1Aiv0 };
+constexpr bool HasAic(KernelType type) { return type != KernelType::kAivOnly && type != KernelType::kMixAiv1Aic0; }
+constexpr bool HasAiv(KernelType type) { return type != KernelType::kAicOnly && type != KernelType::kMixAic1Aiv0; }
 
 // Must come before the kernel's first instruction (KERNEL_TASK_TYPE_DEFAULT does). Without it: kAivOnly.
 void SetKernelType(KernelType type, Loc loc);
@@ -46,6 +49,8 @@ struct AtomicMode {
   DType type = DType::kF32;
 };
 AtomicMode& CurrentAtomicMode();
+// Where the buffers of the kernel's TPipe in UB end.
+uint64_t& UbTaken();
 
 struct BlockInfo {
   uint32_t block_idx = 0;      // as GetBlockIdx tells

@@ -72,6 +72,8 @@ void Checker::Begin(int core, const Instruction& instruction) {
   s.order.Advance(core, instruction.pipe, sequence);
   if (core != s.now.core) s.now_local = {};
   s.order.Describe(core, instruction.pipe, sequence, s.auto_sync, &s.now);
+  s.now.plain_output =
+      instruction.pipe == Pipe::kMTE3 && instruction.dst.space == Space::kGM && instruction.atomic == Atomic::kNone;
   const uint32_t site = s.findings.sites().Intern(instruction.op, instruction.loc);
   s.now.stamp = MakeStamp(sequence, instruction.pipe, AccessKind::kRead, core, site);
 }

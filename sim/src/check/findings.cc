@@ -159,15 +159,20 @@ void Findings::Cache(Rule rule, const Current& now, AccessKind kind, Stamp other
   }
 }
 
-void Findings::Uninitialised(const Current& now, Space space, uint64_t address, uint64_t size) {
-  const Rule rule = Rule::kUninitialisedRead;
+void Findings::Uninitialised(Rule rule, const Current& now, Space space, uint64_t address, uint64_t size) {
   if (Continues(now, 0, rule, space, address, size)) return;
   Breach* breach =
       Add({static_cast<uint64_t>(rule) << 16 | static_cast<uint64_t>(now.pipe) << 8, SiteOf(now.stamp), 0}, rule);
   if (breach == nullptr) return;
   breach->first = PartyOf(now.stamp);
   Place(breach, space, address, size);
-  breach->what = std::string("reads ") + SpaceLabel(space) + " bytes that the block has never written";
+  const std::string bytes = std::string(SpaceLabel(space)) + " bytes that the block has never written";
+  if (rule == Rule::kUndefinedOutput) {
+    breach->what = "copies to GM, beside others, " + bytes + ": they are undefined there";
+    breach->remedy = "write them first if they count; else copy fewer (DataCopyPad), or leave it at the warning";
+    return;
+  }
+  breach->what = "reads " + bytes;
   breach->remedy = "write them first (Duplicate, a longer DataCopy or padding), or read fewer (count, mask)";
 }
 

@@ -53,7 +53,8 @@ class Findings {
   void Race(const Current& now, AccessKind kind, Stamp other, Space space, uint64_t address, uint64_t size);
   // One of the rules of the scalar unit's data cache: `now` and `other`, one of them a scalar access.
   void Cache(Rule rule, const Current& now, AccessKind kind, Stamp other, uint64_t address, uint64_t size);
-  void Uninitialised(const Current& now, Space space, uint64_t address, uint64_t size);
+  // kUninitialisedRead, or kUndefinedOutput.
+  void Uninitialised(Rule rule, const Current& now, Space space, uint64_t address, uint64_t size);
   void AfterFree(const Current& now, AccessKind kind, Loc freed, Space space, uint64_t address, uint64_t size);
   void FlagSetTwice(int core, const Instruction& set, uint32_t first_site);
   void FlagLeftSet(int core, Pipe from, Pipe to, uint32_t id, uint32_t site);

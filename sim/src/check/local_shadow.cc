@@ -58,7 +58,7 @@ void ForRuns(uint32_t mask, F f) {
 LocalShadow::LocalShadow(Space space, uint64_t bytes, Findings& findings)
     : space_(space),
       findings_(findings),
-      wants_written_(findings.Wants(Rule::kUninitialisedRead)),
+      wants_written_(findings.Wants(Rule::kUninitialisedRead) || findings.Wants(Rule::kUndefinedOutput)),
       groups_((bytes + kGroupBlocks * kBlockBytes - 1) / (kGroupBlocks * kBlockBytes)),
       blocks_(groups_.size() * kGroupBlocks),
       live_(blocks_.size()) {}
@@ -79,6 +79,7 @@ void LocalShadow::Clear() {
   std::fill(live_.begin(), live_.end(), uint16_t{0});
   freed_.clear();
   readers_.clear();
+  window_begin_ = window_end_ = 0;
 }
 
 // The blocks get what the group says.
@@ -145,8 +146,21 @@ void LocalShadow::Race(const Current& now, AccessKind kind, Stamp other, uint64_
 
 void LocalShadow::ReportUninitialised(const Current& now, uint64_t block, uint32_t mask) {
   ForRuns(mask, [&](uint64_t first, uint64_t length) {
-    findings_.Uninitialised(now, space_, block * kBlockBytes + first, length);
+    if (now.plain_output) {
+      unwritten_.push_back({block * kBlockBytes + first, length});
+    } else {
+      findings_.Uninitialised(Rule::kUninitialisedRead, now, space_, block * kBlockBytes + first, length);
+    }
   });
+}
+
+// After an access of `size` bytes: with nothing written at all, what was to be computed is missing.
+void LocalShadow::ReportOutput(const Current& now, uint64_t size) {
+  uint64_t unwritten = 0;
+  for (const Range& range : unwritten_) unwritten += range.size;
+  const Rule rule = unwritten == size ? Rule::kUninitialisedRead : Rule::kUndefinedOutput;
+  for (const Range& range : unwritten_) findings_.Uninitialised(rule, now, space_, range.address, range.size);
+  unwritten_.clear();
 }
 
 void LocalShadow::UsedFreed(const Current& now, uint64_t block, uint32_t mask, AccessKind kind) {
@@ -360,6 +374,7 @@ bool LocalShadow::ReadGroup(const Current& now, uint64_t index, Stamp* good) {
   if (group.split || group.freed || slot >= kSlots || (wants_written_ && !group.written)) return false;
   if (group.write != *good && !now.Ordered(group.write)) return false;
   if (slot == kVectorSlot && HasLanes(index)) {
+    CloseWindow(index);
     if (group.latest_lane > now.ordered[static_cast<size_t>(Pipe::kV)]) return false;
     ForgetLanes(index);
   }
@@ -401,11 +416,11 @@ bool LocalShadow::WriteGroup(const Current& now, uint64_t index) {
       !now.Quick(group.read[2])) {
     return false;
   }
+  CloseWindow(index);
   if (HasLanes(index)) {
     if (group.latest_lane > now.quick[static_cast<size_t>(Pipe::kV)]) return false;
     ForgetLanes(index);
   }
-  CloseWindow(index);
   group.write = now.As(AccessKind::kWrite);
   group.read[0] = group.read[1] = group.read[2] = 0;
   group.written = true;
@@ -448,82 +463,17 @@ void LocalShadow::AccessPart(const Current& now, uint64_t block, uint64_t from, 
   }
 }
 
-// Nothing to report of a read by V.
-bool LocalShadow::IsQuiet(const Current& now, const Group& group, Stamp* good) const {
-  if (group.split || group.freed || (!group.written && wants_written_)) return false;
-  if (group.write != *good && !now.Ordered(group.write)) return false;
-  *good = group.write;
-  return true;
-}
-
-// Looks at no more groups than that it is cheaper than to look at those of the elements.
-void LocalShadow::OpenWindow(const Current& now, const Elements& elements) {
-  window_of_ = now.stamp;
-  const uint64_t group_bytes = kGroupBlocks * kBlockBytes;
-  window_begin_ = elements.base / group_bytes;
-  const uint64_t limit = std::min<uint64_t>(groups_.size(), window_begin_ + elements.all / 2);
-  Stamp good = 0;  // neighbours are mostly written by one instruction
-  for (window_end_ = window_begin_; window_end_ < limit; ++window_end_) {
-    Group& group = groups_[window_end_];
-    const uint64_t at = window_end_ * group_bytes;
-    if (at < elements.own_end && at + group_bytes > elements.own_begin) break;
-    if (!IsQuiet(now, group, &good)) break;
-    group.latest_lane = now.sequence;
-  }
-}
-
-// A read that takes the place of an unordered one matters to what this instruction writes, so not outside of its own.
-template <uint32_t kSize>
-uint64_t LocalShadow::ReadElementsOf(const Current& now, const Elements& elements) {
-  constexpr uint32_t kBits = (1u << (kSize / 2)) - 1;
-  const uint64_t begin = window_begin_ * kGroupBlocks, end = window_end_ * kGroupBlocks;
-  Stamp good = 0;
-  uint64_t left = 0;
-  // 48 cores have lanes of 6 MB, so that each element may be a cache miss.
-  for (uint32_t k = 0; k < elements.count; ++k) {
-    __builtin_prefetch(&lanes_[(elements.base + elements.offsets[k]) / kBlockBytes], 1);
-  }
-  for (uint32_t k = 0; k < elements.count; ++k) {
-    const uint64_t address = elements.base + elements.offsets[k];
-    const uint64_t index = address / kBlockBytes, lane = address % kBlockBytes / 2;
-    if (index < begin || index >= end) {
-      Group& group = groups_[index / kGroupBlocks];
-      const uint64_t at = index * kBlockBytes;
-      if (!IsQuiet(now, group, &good) || (at < elements.own_end && at + kBlockBytes > elements.own_begin)) {
-        left |= uint64_t{1} << k;
-        continue;
-      }
-      group.latest_lane = now.sequence;
-    }
-    live_[index] = static_cast<uint16_t>(live_[index] | kBits << lane);
-    uint32_t* kept = &lanes_[index][lane];
-    for (uint32_t n = 0; n < kSize / 2; ++n) kept[n] = now.sequence;
-  }
-  return left;
-}
-
-uint64_t LocalShadow::ReadElements(const Current& now, const Elements& elements) {
-  if (now.pipe != Pipe::kV) return ~uint64_t{0};
-  StartLanes(now);
-  if (window_of_ != now.stamp) OpenWindow(now, elements);
-  switch (elements.size) {
-    case 2:
-      return ReadElementsOf<2>(now, elements);
-    case 4:
-      return ReadElementsOf<4>(now, elements);
-    case kBlockBytes:
-      return ReadElementsOf<kBlockBytes>(now, elements);
-    default:
-      return ~uint64_t{0};
-  }
-}
-
 void LocalShadow::Access(const Current& now, uint64_t address, uint64_t size, AccessKind kind) {
   const uint64_t limit = blocks_.size() * kBlockBytes;
   if (size == 0 || address >= limit) return;
   const uint64_t end = address + std::min(size, limit - address);
   const bool read = kind == AccessKind::kRead;
   if (!read) CheckReplaced(now, address, end);
+  AccessBlocks(now, address, end, read);
+  if (!unwritten_.empty()) ReportOutput(now, end - address);
+}
+
+void LocalShadow::AccessBlocks(const Current& now, uint64_t address, uint64_t end, bool read) {
   uint64_t block = address / kBlockBytes;
   const uint64_t last = end / kBlockBytes;  // of the whole blocks, exclusive
   const uint64_t head = address % kBlockBytes, tail = end % kBlockBytes;
@@ -550,6 +500,7 @@ void LocalShadow::MarkFreed(uint64_t address, uint64_t size, bool freed, Loc loc
     if (!group.split && group.freed == freed) continue;
     if (!group.split && b * kBlockBytes >= address && (b + kGroupBlocks) * kBlockBytes <= end &&
         b % kGroupBlocks == 0) {
+      CloseWindow(b / kGroupBlocks);
       group.freed = freed;
       b += kGroupBlocks - 1;
       continue;

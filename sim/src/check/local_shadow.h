@@ -53,7 +53,7 @@ class LocalShadow {
   struct Group {
     Stamp write = 0;
     Stamp read[kSlots] = {};
-    uint32_t latest_lane = 0;  // no live lane has a greater sequence
+    uint32_t latest_lane = 0;  // no live lane has a greater sequence; in the window: window_sequence_
     bool split = false;        // see the blocks
     bool written = false, freed = false;
   };
@@ -85,10 +85,9 @@ class LocalShadow {
   void ReadLanes(const Current& now, uint64_t block, uint32_t first, uint32_t count);
   void StartLanes(const Current& now);
   bool IsQuiet(const Current& now, const Group& group, Stamp* good) const;
-  void OpenWindow(const Current& now, const Elements& elements);
-  void CloseWindow(uint64_t group) {
-    if (group >= window_begin_ && group < window_end_) window_end_ = 0;
-  }
+  void ExtendWindow(const Current& now, const Elements& elements);
+  // Before anything but a read of elements happens to a group.
+  void CloseWindow(uint64_t group);
   template <uint32_t kSize>
   uint64_t ReadElementsOf(const Current& now, const Elements& elements);
   void WriteLanes(const Current& now, uint64_t block, uint32_t mask);
@@ -99,6 +98,8 @@ class LocalShadow {
   void ReadBlocks(const Current& now, uint64_t begin, uint64_t end);
   void WriteBlocks(const Current& now, uint64_t begin, uint64_t end);
   void UsedFreed(const Current& now, uint64_t block, uint32_t mask, AccessKind kind);
+  void AccessBlocks(const Current& now, uint64_t begin, uint64_t end, bool read);
+  void ReportOutput(const Current& now, uint64_t size);
   void ReportUninitialised(const Current& now, uint64_t block, uint32_t mask);
   void Race(const Current& now, AccessKind kind, Stamp other, uint64_t block, uint32_t mask);
   void Replace(const Current& now, Stamp stamp, uint64_t block, uint32_t mask, uint64_t blocks = 1);
@@ -118,9 +119,14 @@ class LocalShadow {
   std::vector<Reader> readers_;  // in order; the sequences from one to the next that are in lanes are of its line
   std::vector<Freed> freed_;
   std::vector<Replaced> replaced_;
-  Stamp replaced_by_ = 0;  // the instruction whose reads did that
-  // Groups where reads of elements by this instruction have nothing to report and nothing to do but to leave lanes.
-  Stamp window_of_ = 0;
+  struct Range {
+    uint64_t address, size;
+  };
+  std::vector<Range> unwritten_;  // of the access at hand, a copy to GM
+  Stamp replaced_by_ = 0;         // the instruction whose reads did that
+  // Groups where reads of elements have nothing to report and nothing to do but to leave lanes. It lasts over
+  // instructions: what is ordered before one of V is so before the next.
+  uint32_t window_sequence_ = 0;  // the last instruction to read elements
   uint64_t window_begin_ = 0, window_end_ = 0;
 };
 

@@ -51,6 +51,7 @@ struct Current {
   // Bits of pipes of its core: the toolkit's compiler orders what is missing with them, and has to with these.
   uint8_t inserts = 0;
   mutable uint8_t inserted = 0;
+  bool plain_output = false;         // a copy to GM that replaces what is there: bytes never written harm nobody yet
   Known block_begin{};               // instructions of the core up to this are of an earlier block
   const uint32_t* others = nullptr;  // [core * kNumPipes + pipe], null: nothing known of other cores
 

@@ -25,6 +25,8 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kFlagId, "flag-id", "The id of a flag is outside the range of its kind."},
     {Rule::kDeadlock, "deadlock", "A core waits for something that no core will do."},
     {Rule::kCrossFlagOverflow, "cross-flag-overflow", "The counter of a cross-core flag is driven beyond 15."},
+    {Rule::kKernelType, "kernel-type",
+     "SyncAll or a cross-core flag in a kernel whose type has no hardware synchronisation of cores."},
     {Rule::kCacheStale, "cache-stale",
      "GetValue reads a line of GM that the core's data cache has held since before a copy or another core wrote it."},
     {Rule::kCacheNotCleaned, "cache-not-cleaned",
@@ -35,6 +37,10 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kOutOfBounds, "out-of-bounds",
      "An access lies outside UB, L1 or a GM allocation, or outside the tensor that was passed."},
     {Rule::kUninitialisedRead, "uninitialised-read", "UB or L1 bytes are read that the block has never written."},
+    {Rule::kUndefinedOutput, "undefined-output",
+     "A copy to GM takes along bytes that the block has never written, beside some that it has."},
+    {Rule::kReservedUb, "reserved-ub",
+     "A Select of mode 1 or 2 runs while buffers reach into the last 8 KB of UB, which it keeps for itself."},
     {Rule::kUseAfterFree, "use-after-free",
      "A queue buffer is used after FreeTensor, or GM memory after it was freed by the host."},
     {Rule::kMisaligned, "misaligned", "An address or size is not a multiple of what the instruction needs."},
@@ -46,6 +52,7 @@ constexpr std::array<RuleText, kNumRules> kTexts = {{
     {Rule::kMaskWidth, "mask-width", "A mask selects more elements than a repeat has, or none."},
     {Rule::kOverlap, "overlap", "Source and destination overlap where the instruction forbids it."},
     {Rule::kCastOverflow, "cast-overflow", "A Cast meets a NaN or a value that its target type cannot hold."},
+    {Rule::kModeLeftOn, "mode-left-on", "Counter mode of masks or an atomic mode is still on when the kernel ends."},
     {Rule::kQueueProtocol, "queue-protocol",
      "AllocTensor, EnQue, DeQue and FreeTensor are called out of order or beyond the depth of the queue."},
 }};
@@ -59,9 +66,10 @@ constexpr bool InOrder() {
 static_assert(InOrder());
 
 // Shipped kernels do these and give right results: partly computed tail lanes, Brcb and the like in place, overlapping
-// stores of an in-order queue, a last flag that nobody waits for.
+// stores of an in-order queue, a last flag that nobody waits for, SyncAll without a kernel type, buffers in all of UB.
 constexpr std::array kBorneBySilicon = {Rule::kRaceWithinQueue, Rule::kFlagLeftSet,        Rule::kUninitialisedRead,
-                                        Rule::kMaskWidth,       Rule::kMisalignedGather32, Rule::kOverlap};
+                                        Rule::kMaskWidth,       Rule::kMisalignedGather32, Rule::kOverlap,
+                                        Rule::kKernelType,      Rule::kReservedUb};
 
 bool ParseSeverity(std::string_view text, Severity* severity) {
   if (text == "off") {
@@ -118,6 +126,8 @@ std::string_view RuleRemedy(Rule rule) {
       return "shorten the access, or make the buffer as large as what it is used for";
     case Rule::kUninitialisedRead:
       return "write the bytes first, or process fewer elements";
+    case Rule::kUndefinedOutput:
+      return "write the bytes first, or copy fewer";
     case Rule::kUseAfterFree:
       return "free it behind its last use";
     case Rule::kMisaligned:
@@ -147,6 +157,10 @@ CheckOptions OptionsFor(CheckMode mode) {
   options.severity.fill(Severity::kError);
   // Saturating casts are a normal way to clamp, and looking at every element costs time.
   options.severity[static_cast<size_t>(Rule::kCastOverflow)] = Severity::kOff;
+  // The documentation's own kernels store whole blocks behind a reduction or a GatherMask, and call the tail undefined.
+  options.severity[static_cast<size_t>(Rule::kUndefinedOutput)] = Severity::kWarning;
+  // What it does to the next kernel on the core is not documented; here each starts afresh.
+  options.severity[static_cast<size_t>(Rule::kModeLeftOn)] = Severity::kWarning;
   if (mode == CheckMode::kPermissive) {
     for (const Rule rule : kBorneBySilicon) options.severity[static_cast<size_t>(rule)] = Severity::kWarning;
   }

@@ -22,6 +22,7 @@ enum class Rule : uint8_t {
   kFlagId,             // id outside the range of its kind
   kDeadlock,           // waits for what nobody will do
   kCrossFlagOverflow,  // cross-core counter beyond 15
+  kKernelType,         // hardware synchronisation of cores in a kernel whose type has none
   // Data cache of the scalar unit
   kCacheStale,       // GetValue of a line that was written by others since it came into the cache
   kCacheNotCleaned,  // SetValue that others meet before it has been cleaned
@@ -29,6 +30,8 @@ enum class Rule : uint8_t {
   // Memory
   kOutOfBounds,         // outside UB, L1 or a GM allocation, or outside the tensor that was passed
   kUninitialisedRead,   // UB or L1 bytes never written
+  kUndefinedOutput,     // a copy to GM takes bytes never written along with others
+  kReservedUb,          // buffers in the 8 KB of UB that an instruction keeps for itself
   kUseAfterFree,        // queue buffer after FreeTensor, GM after aclrtFree
   kMisaligned,          // address or size not a multiple of what the instruction needs
   kMisalignedGather32,  // 32-bit gather at an offset that is not a multiple of 4 (works on silicon, undocumented)
@@ -38,6 +41,7 @@ enum class Rule : uint8_t {
   kMaskWidth,       // mask of more elements than a repeat has, or of none
   kOverlap,         // source and destination overlap where the page forbids it
   kCastOverflow,    // NaN or overflow in a Cast, where asked for
+  kModeLeftOn,      // counter mode or an atomic mode at the end of the kernel
   kQueueProtocol,   // AllocTensor, EnQue, DeQue, FreeTensor out of order or beyond the depth
   kCount
 };

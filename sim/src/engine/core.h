@@ -73,6 +73,7 @@ struct Core {
   AtomicMode atomic;
   std::array<uint64_t, kNumSpecialRegisters> special{};
   void* framework = nullptr;
+  uint64_t ub_taken = 0;  // where the buffers of its TPipe end
 
   std::unique_ptr<Fiber> fiber;
   Time clock = 0;  // of the scalar unit

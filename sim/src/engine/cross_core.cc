@@ -37,11 +37,25 @@ void Launch::RequireAllAtOnce(const Instruction& instruction, const std::string&
                             " cores, so that all blocks run at once, got " + std::to_string(block_dim_));
 }
 
+// The pages of SyncAll and CrossCoreSetFlag: kernels of one kind of core have to be of the types 1:0.
+void Launch::RequireSyncType(const Core& core, const Instruction& instruction, const char* what) {
+  if (type_ != KernelType::kAivOnly && type_ != KernelType::kAicOnly) return;
+  const std::string kind = type_ == KernelType::kAivOnly ? "AIV" : "AIC";
+  Breach breach;
+  breach.rule = Rule::kKernelType;
+  breach.first = {instruction.op, instruction.pipe, instruction.loc, core.index};
+  breach.what = std::string(what) + ": expected a kernel of type KERNEL_TYPE_MIX_" + kind + "_1_0, got " +
+                (type_set_ ? "KERNEL_TYPE_" + kind + "_ONLY" : "one that sets no type");
+  breach.remedy = "KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_" + kind + "_1_0)";
+  checker_->Report(breach);
+}
+
 bool Launch::SyncWants(Sync sync, const Core& core) const { return sync == Sync::kAll || core.block.is_aiv; }
 
 void Launch::SyncAllCores(Core& core, const Instruction& instruction) {
   const Sync sync = instruction.option[0] != 0 ? Sync::kAiv : Sync::kAll;
   RequireAllAtOnce(instruction, "SyncAll");
+  if (instruction.option[1] == 0) RequireSyncType(core, instruction, "SyncAll");
   if (!SyncWants(sync, core)) {
     Breach breach;
     breach.rule = Rule::kParameterRange;
@@ -102,6 +116,7 @@ bool Launch::CheckCrossSet(Core& core, const Instruction& set) {
   const uint64_t mode = set.option[0];
   if (mode == 0) {
     RequireAllAtOnce(set, "CrossCoreSetFlag<0>");
+    RequireSyncType(core, set, "CrossCoreSetFlag<0>");
     return true;
   }
   const bool mix = type_ == KernelType::kMixAic1Aiv1 || type_ == KernelType::kMixAic1Aiv2;

@@ -136,11 +136,11 @@ void Launch::Probe() {
 
 void Launch::AddCores() {
   const bool mix = type_ == KernelType::kMixAic1Aiv2 || type_ == KernelType::kMixAic1Aiv1;
-  const int physical = type_ == KernelType::kAivOnly ? machine_.vector_cores : machine_.cube_cores;
+  const int physical = HasAic(type_) ? machine_.cube_cores : machine_.vector_cores;
   const int groups = std::min(static_cast<int>(block_dim_), physical);
   for (int group = 0; group < groups; ++group) {
-    if (type_ != KernelType::kAivOnly) AddCore(/*is_aiv=*/false, 0, group);
-    if (type_ != KernelType::kAicOnly) AddCore(/*is_aiv=*/true, 0, group);
+    if (HasAic(type_)) AddCore(/*is_aiv=*/false, 0, group);
+    if (HasAiv(type_)) AddCore(/*is_aiv=*/true, 0, group);
     if (mix && type_ == KernelType::kMixAic1Aiv2) AddCore(/*is_aiv=*/true, 1, group);
   }
   const int count = static_cast<int>(cores_.size());
@@ -188,6 +188,7 @@ bool Launch::StartBlock(Core& core) {
     for (auto& to : from) std::fill(std::begin(to), std::end(to), Flag());
   }
   core.framework = nullptr;
+  core.ub_taken = 0;
   core.ended = false;
   core.last = {};
   core.wait = Wait::kNothing;
@@ -278,6 +279,22 @@ void Launch::WaitFor(Wait wait, const Instruction& instruction) {
   core.wait = Wait::kNothing;
 }
 
+void Launch::ReportModes(const Core& core) {
+  const auto report = [&](const char* what, const char* remedy) {
+    Breach breach;
+    breach.rule = Rule::kModeLeftOn;
+    breach.first = {Op::kNone, Pipe::kS, core.last, core.index};
+    breach.what = what;
+    breach.remedy = remedy;
+    checker_->Report(breach);
+  };
+  if (core.mask.counter)
+    report("mask: counter mode is still on when the kernel ends", "SetMaskNorm() after its last use");
+  if (core.atomic.kind != Atomic::kNone) {
+    report("atomic mode: still on when the kernel ends", "SetAtomicNone() after the copies that it is meant for");
+  }
+}
+
 void Launch::FinishBlock(Core& core) {
   core.ended = true;
   if (core.fiber->fault() != nullptr) {
@@ -297,6 +314,7 @@ void Launch::FinishBlock(Core& core) {
     return;
   }
   if (probing_) return;
+  ReportModes(core);
   const bool group_ended = std::all_of(
       cores_.begin(), cores_.end(), [&core](const auto& other) { return other->group != core.group || other->ended; });
   if (group_ended && !CloseGroup(core.group)) closing_.push_back(core.group);
@@ -379,6 +397,7 @@ LaunchStats Launch::TakeStats() {
 void Launch::SetKernelType(KernelType type, Loc loc) {
   if (probing_) {
     type_ = type;
+    type_set_ = true;
   } else if (type != type_) {
     Fail(loc, "KERNEL_TASK_TYPE: expected one type in all blocks, before the first instruction, got another one later");
   }

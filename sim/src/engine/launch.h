@@ -99,6 +99,7 @@ class Launch {
   std::string FaultText(const Core& core) const;
   void ShowProgress();
   void FinishBlock(Core& core);
+  void ReportModes(const Core& core);
   bool CloseGroup(int group);
   void CloseGroups();
   void FinishStats(Core& core);
@@ -123,6 +124,7 @@ class Launch {
   void Rest(Core& core, Pipe pipe, Time until);
 
   // Between cores
+  void RequireSyncType(const Core& core, const Instruction& instruction, const char* what);
   void RequireAllAtOnce(const Instruction& instruction, const std::string& what);
   bool CheckCrossSet(Core& core, const Instruction& set);
   void ExecuteCrossSet(Core& core, const Issued& issued);
@@ -142,7 +144,7 @@ class Launch {
   uint32_t block_dim_;
   std::function<void()> body_;
   KernelType type_ = KernelType::kAivOnly;
-  bool type_fixed_ = false;
+  bool type_set_ = false;  // by the kernel
   std::vector<std::unique_ptr<Core>> cores_;
   Core* running_ = nullptr;
   Time horizon_ = 0;  // the running core yields when its clock passes it

@@ -88,6 +88,7 @@ uint64_t ReadSpecialRegister(SpecialRegister which, Loc loc) {
 
 void ScalarWork(double cycles) { ApiCall()->ScalarWork(cycles); }
 Mask& VectorMask() { return Running().core().mask; }
+uint64_t& UbTaken() { return Running().core().ub_taken; }
 AtomicMode& CurrentAtomicMode() { return Running().core().atomic; }
 const BlockInfo& CurrentBlock() { return Running().core().block; }
 uint64_t UbBytes() { return Running().machine().ub_bytes - Running().options().reserved_ub_bytes; }

@@ -161,7 +161,7 @@ aclError FailureCode(const LaunchStats& stats) {
   const bool hangs =
       stats.error.find("deadlock") != std::string::npos || stats.error.find("that never ends") != std::string::npos;
   if (hangs) return ACL_ERROR_RT_AICORE_TIMEOUT;
-  return stats.type == KernelType::kAivOnly ? ACL_ERROR_RT_VECTOR_CORE_EXCEPTION : ACL_ERROR_RT_AICORE_EXCEPTION;
+  return HasAic(stats.type) ? ACL_ERROR_RT_AICORE_EXCEPTION : ACL_ERROR_RT_VECTOR_CORE_EXCEPTION;
 }
 
 }  // namespace

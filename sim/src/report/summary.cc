@@ -100,6 +100,10 @@ const char* KernelTypeName(KernelType type) {
       return "AIC with one AIV";
     case KernelType::kMixAic1Aiv2:
       return "AIC with two AIVs";
+    case KernelType::kMixAiv1Aic0:
+      return "MIX AIV 1:0";
+    case KernelType::kMixAic1Aiv0:
+      return "MIX AIC 1:0";
   }
   return "?";
 }

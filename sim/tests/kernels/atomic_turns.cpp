@@ -11,7 +11,7 @@ constexpr uint32_t kLine = 64;
 
 // x has kLine floats a block, y as many; total has kLine, workspace 8 numbers a block, all 0.
 extern "C" __global__ __aicore__ void atomic_turns(GM_ADDR x, GM_ADDR total, GM_ADDR y, GM_ADDR workspace) {
-  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
   const uint64_t blocks = static_cast<uint64_t>(GetBlockNum()), first = static_cast<uint64_t>(GetBlockIdx()) * kLine;
   TPipe pipe;
   TBuf<TPosition::VECCALC> line_buffer, sync_buffer;
