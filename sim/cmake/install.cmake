@@ -19,8 +19,6 @@ function(ascsim_install_tool)
 endfunction()
 cmake_language(DEFER CALL ascsim_install_tool)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-# Where the library looks for them, see ASCSIM_INSTALLED_MACHINES.
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/machines/ DESTINATION share/ascsim/machines FILES_MATCHING PATTERN "*.toml")
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ascsim)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/ascsimConfig.cmake.in

@@ -67,10 +67,11 @@ tail -n +2 out | cut -d ' ' -f 1 | diff rules - || fail "expected a broken kerne
 while read -r rule; do
   # Most of these kernels are one core; the trace has the mark.
   ASCSIM_STATS=stats-$rule.json ASCSIM_TRACE=trace-$rule.json expect 2 "$broken" "$rule"
-  contains err "  error: $rule in $rule, core "
+  contains err "  error: $rule in $rule, AI"
   expect 0 "$ascsim" report "stats-$rule.json" -o "$rule"
-  contains "$rule/report.html" "<td class=\"error\">$rule</td>" "broken/broken.cpp:"
+  contains "$rule/report.html" "<td class=\"error\">$rule</td>" "broken/broken.cpp:" ", block 0"
 done <rules
+contains race-raw/report.html "AIV 0, block 0</td><td class=\"text\">UB [0x"
 expect 0 "$ascsim" report stats-race-raw.json --trace trace-race-raw.json -o race-raw
 contains race-raw/timeline.svg "broken rule" "race-raw"
 well_formed race-raw/timeline.svg

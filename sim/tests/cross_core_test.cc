@@ -140,7 +140,7 @@ TEST_F(CrossCore, ABarrierOfVectorCoresDoesNotLetOthersGo) {
         }
       },
       6);
-  EXPECT_ERROR(stats, "deadlock: AIC 0 waits at");
+  EXPECT_ERROR(stats, "deadlock: AIC 0, block 0 waits at");
   EXPECT_BREACH(stats, Rule::kDeadlock, "in SyncAll for AIV 0, AIV 1, AIV 2 and 3 more");
 }
 
@@ -244,7 +244,7 @@ TEST_F(CrossCore, AMissingSetNamesWhoDidNot) {
     };
   };
   const LaunchStats waiting = Run(kernel(true), 7);
-  EXPECT_ERROR(waiting, "deadlock: AIV 0 waits at");
+  EXPECT_ERROR(waiting, "deadlock: AIV 0, block 0 waits at");
   EXPECT_BREACH(waiting, Rule::kDeadlock, "for cross-core flag 2 (mode 0), which AIV 3 and AIV 5 did not set");
   const LaunchStats left = Run(kernel(false), 7);
   EXPECT_EQ(left.error, "");

@@ -295,5 +295,15 @@ TEST_F(MachineTest, BadExtends) {
   ExpectAt("chip.toml", Line(chip_, "extends"), "no cycle", Error());
 }
 
+TEST_F(MachineTest, OfTheLibraryItself) {
+  const Machine machine = LoadMachine("910b2");
+  const Machine file = LoadMachine((kMachines / "910b2.toml").string());
+  ASSERT_EQ(machine.constants.size(), file.constants.size());
+  for (size_t i = 0; i < machine.constants.size(); ++i) {
+    EXPECT_EQ(machine.constants[i].first, file.constants[i].first);
+    EXPECT_EQ(machine.constants[i].second.value, file.constants[i].second.value) << machine.constants[i].first;
+  }
+}
+
 }  // namespace
 }  // namespace ascsim

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "core/machine.h"
 #include "engine/launch.h"
@@ -99,6 +101,37 @@ TEST_F(Waves, ABlockEndsWhenItsQueuesAreEmpty) {
   EXPECT_EQ(stats.error, "");
   for (const Breach& breach : stats.breaches) ADD_FAILURE() << Format(breach);
   for (uint32_t i = 0; i < kBlocks * kSlot; ++i) ASSERT_EQ(y[i], static_cast<int32_t>(i / kSlot));
+}
+
+// Both sides by core and block, also where a core has run several.
+TEST_F(Waves, ReportsNameTheBlock) {
+  auto* y = static_cast<int32_t*>(memory_.Allocate(kSlot * sizeof(int32_t)));
+  const LaunchStats race = Run(96, [y] {
+    if (GetBlockIdx() != 29 && GetBlockIdx() != 77) return;
+    WriteNumber(reinterpret_cast<uint8_t*>(y - GetBlockIdx() * kSlot));
+  });
+  ASSERT_EQ(race.breaches.size(), 1U);
+  const Breach& breach = race.breaches[0];
+  EXPECT_EQ(breach.rule, Rule::kRaceCores);
+  const auto both = std::minmax(breach.first.block, breach.second.block);
+  EXPECT_EQ(both.first, 29);
+  EXPECT_EQ(both.second, 77);
+  const auto place = [](const Party& party) { return party.core_name + ", block " + std::to_string(party.block); };
+  for (const std::string& words :
+       {"race-cores in waves, " + place(breach.first) + ": MTE3 DataCopy", " on " + place(breach.second) + " writes"}) {
+    EXPECT_NE(Format(breach).find(words), std::string::npos) << Format(breach);
+  }
+
+  const LaunchStats flag = Run(96, [] {
+    if (GetBlockIdx() == 77) SetFlag<HardEvent::MTE2_V>(EVENT_ID0);
+  });
+  ASSERT_EQ(flag.breaches.size(), 1U);
+  EXPECT_EQ(flag.breaches[0].first.block, 77);
+
+  const LaunchStats stuck = Run(2, [] {
+    if (GetBlockIdx() == 1) WaitFlag<HardEvent::MTE2_S>(EVENT_ID0);
+  });
+  EXPECT_EQ(stuck.error.find("deadlock: AIV 1, block 1 waits at "), 0U) << stuck.error;
 }
 
 TEST_F(Waves, ErrorsBeyondTheReportLimitFail) {

@@ -123,9 +123,22 @@ std::string CoreBars(const Json& cores) {
   return out + "</div>\n";
 }
 
-std::string PartyText(const Json& party) {
+std::string PartyText(const Json& party, const Json& cores) {
   return party.at("queue").get<std::string>() + " " + party.at("instruction").get<std::string>() + " at " +
-         party.at("file").get<std::string>() + ":" + std::to_string(party.at("line").get<int>());
+         party.at("file").get<std::string>() + ":" + std::to_string(party.at("line").get<int>()) + ", " +
+         cores.at(party.at("core").get<size_t>()).at("name").get<std::string>() + ", block " +
+         std::to_string(party.at("block").get<int>());
+}
+
+// "UB [0x100, 0x200)"; empty where the rule is not about bytes.
+std::string BytesText(const Json& breach) {
+  const uint64_t begin = breach.at("address"), size = breach.at("bytes"), allocation = breach.at("allocation");
+  if (size == 0) return "";
+  std::array<char, 64> range{};
+  std::snprintf(range.data(), range.size(), " [0x%llx, 0x%llx)", static_cast<unsigned long long>(begin),
+                static_cast<unsigned long long>(begin + size));
+  return breach.at("space").get<std::string>() + (allocation == 0 ? "" : " #" + std::to_string(allocation)) +
+         range.data();
 }
 
 std::string BreachTable(const Json& launch) {
@@ -135,14 +148,15 @@ std::string BreachTable(const Json& launch) {
   }
   std::string out =
       "<table><tr><th>rule</th><th>times</th><th class=\"text\">what</th><th class=\"text\">where</th>"
-      "<th class=\"text\">what would fix it</th></tr>\n";
+      "<th class=\"text\">bytes</th><th class=\"text\">what would fix it</th></tr>\n";
   for (const Json& breach : breaches) {
-    std::string where = PartyText(breach.at("first"));
-    if (breach.contains("second")) where += "; " + PartyText(breach.at("second"));
+    std::string where = PartyText(breach.at("first"), launch.at("cores"));
+    if (breach.contains("second")) where += "; " + PartyText(breach.at("second"), launch.at("cores"));
     out += "<tr><td class=\"" + breach.at("severity").get<std::string>() + "\">" +
            Html(breach.at("rule").get<std::string>()) + "</td><td>" + Count(breach.at("count")) +
            "</td><td class=\"text\">" + Html(breach.at("what").get<std::string>()) + "</td><td class=\"text\">" +
-           Html(where) + "</td><td class=\"text\">" + Html(breach.at("remedy").get<std::string>()) + "</td></tr>\n";
+           Html(where) + "</td><td class=\"text\">" + Html(BytesText(breach)) + "</td><td class=\"text\">" +
+           Html(breach.at("remedy").get<std::string>()) + "</td></tr>\n";
   }
   out += "</table>\n";
   if (const uint64_t more = launch.at("suppressed_breaches"); more > 0) out += "<p>And " + Count(more) + " more.</p>\n";

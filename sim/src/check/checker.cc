@@ -161,6 +161,11 @@ void Checker::MarkFreed(int core, Space space, uint64_t address, uint64_t size, 
   s.Local(core, space).MarkFreed(address, size, freed, loc, s.order.IssuedBy(core));
 }
 
+void Checker::StartBlock(int core, const std::string& name, uint32_t block) {
+  State& s = *state_;
+  s.findings.blocks().Start(core, name, block, s.enabled ? s.order.IssuedBy(core) : Known{});
+}
+
 void Checker::EndCore(int core) {
   State& s = *state_;
   if (!s.enabled) return;

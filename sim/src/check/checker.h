@@ -30,7 +30,9 @@ struct Party {  // one side of a breach
   Op op = Op::kNone;
   Pipe pipe = Pipe::kS;
   Loc loc;
-  int core = -1;
+  int core = -1;               // as numbered in the launch
+  std::string core_name = {};  // "AIV 29"; filled in by the checker, as is
+  int block = -1;              // that the core ran
 };
 
 struct Breach {
@@ -84,6 +86,8 @@ class Checker {
   void SyncAll(const std::vector<int>& cores);
 
   void MarkFreed(int core, Space space, uint64_t address, uint64_t size, bool freed, Loc loc);
+  // A core takes a block; `name` of the core is for reports.
+  void StartBlock(int core, const std::string& name, uint32_t block);
   // A block has ended and all that it issued is done: flags left set. What the core does next is another block, for
   // which UB and L1 hold nothing.
   void EndCore(int core);
@@ -105,7 +109,7 @@ class Checker {
   std::unique_ptr<State> state_;
 };
 
-// "error: race-raw in vector_add, block 3: V Add at k.cpp:47 reads UB [0x100, 0x200) ... no MTE2_V flag between ..."
+// "error: race-raw in vector_add, AIV 3, block 51: V Add at k.cpp:47 reads UB [0x100, 0x200) ... no MTE2_V flag between ..."
 std::string Format(const Breach& breach);
 
 }  // namespace ascsim

@@ -105,7 +105,9 @@ void Findings::Place(Breach* breach, Space space, uint64_t address, uint64_t siz
 
 Party Findings::PartyOf(Stamp stamp) const {
   const Sites::Site& site = sites_.at(SiteOf(stamp));
-  return {site.op, PipeOf(stamp), site.loc, CoreOf(stamp)};
+  Party party{site.op, PipeOf(stamp), site.loc, CoreOf(stamp)};
+  blocks_.Fill(&party, SequenceOf(stamp));
+  return party;
 }
 
 void Findings::Race(const Current& now, AccessKind kind, Stamp other, Space space, uint64_t address, uint64_t size) {
@@ -124,8 +126,7 @@ void Findings::Race(const Current& now, AccessKind kind, Stamp other, Space spac
   Place(breach, space, address, size);
   std::string by = std::string(PipeLabel(PipeOf(other))) + " " + Act(breach->second);
   if (rule == Rule::kRaceCores) {
-    by += breach->second.core == now.core ? " in an earlier block of the same core"
-                                          : " on core " + std::to_string(breach->second.core);
+    by += " on " + CoreAndBlock(breach->second);
   }
   breach->what = std::string(Verb(kind)) + " what " + by + " " + Verb(KindOf(other)) + ", with nothing to order them";
   breach->remedy = RaceRemedy(breach->second, breach->first, rule == Rule::kRaceCores);
@@ -141,7 +142,7 @@ void Findings::Cache(Rule rule, const Current& now, AccessKind kind, Stamp other
   breach->second = PartyOf(other);
   Place(breach, Space::kGM, address, size);
   const std::string by = std::string(PipeLabel(PipeOf(other))) + " " + Act(breach->second) +
-                         (CoreOf(other) == now.core ? "" : " on core " + std::to_string(CoreOf(other)));
+                         (CoreOf(other) == now.core ? "" : " on " + CoreAndBlock(breach->second));
   const std::string between = " between " + Act(breach->second) + " and " + Act(breach->first);
   if (rule == Rule::kCacheStale) {
     breach->what =
@@ -153,7 +154,7 @@ void Findings::Cache(Rule rule, const Current& now, AccessKind kind, Stamp other
   } else {
     const bool scalar = now.pipe == Pipe::kS && PipeOf(other) != Pipe::kS;
     breach->what = "writes bytes of a line of 64 bytes of which " + by + " writes others: the data cache of " +
-                   (scalar ? "the core" : "core " + std::to_string(CoreOf(other))) + " writes the line back whole";
+                   (scalar ? "the core" : CoreAndBlock(breach->second)) + " writes the line back whole";
     breach->remedy = "give " + Act(breach->first) + " and " + Act(breach->second) +
                      " lines of 64 bytes of their own, or order them with a DataCacheCleanAndInvalid between";
   }
@@ -186,6 +187,7 @@ void Findings::AfterFree(const Current& now, AccessKind kind, Loc freed, Space s
   if (breach == nullptr) return;
   breach->first = PartyOf(now.stamp);
   breach->second = {Op::kNone, Pipe::kS, freed, now.core};
+  blocks_.Fill(&breach->second);
   Place(breach, space, address, size);
   breach->what = std::string(Verb(kind)) + " a buffer that was given back at " + Where(freed);
   breach->remedy = "move FreeTensor behind " + Act(breach->first) + ", or AllocTensor again before it";
@@ -225,6 +227,8 @@ void Findings::Report(Breach breach) {
   if (stored == nullptr) return;
   breach.severity = stored->severity;
   breach.count = 1;
+  blocks_.Fill(&breach.first);
+  blocks_.Fill(&breach.second);
   if (breach.kernel.empty()) breach.kernel = kernel_;
   if (breach.remedy.empty()) breach.remedy = RuleRemedy(breach.rule);
   *stored = std::move(breach);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "check/blocks.h"
 #include "check/checker.h"
 #include "check/stamp.h"
 
@@ -67,6 +68,7 @@ class Findings {
   uint64_t suppressed() const { return suppressed_; }
   bool failed() const { return failed_; }
   Sites& sites() { return sites_; }
+  Blocks& blocks() { return blocks_; }
   void set_namer(Checker::GmNamer namer) { namer_ = std::move(namer); }
 
  private:
@@ -90,6 +92,7 @@ class Findings {
   CheckOptions options_;
   std::string kernel_;
   Sites sites_;
+  Blocks blocks_;
   std::vector<Breach> breaches_;
   std::unordered_map<Key, size_t, KeyHash> known_;
   uint64_t suppressed_ = 0;
@@ -114,6 +117,8 @@ const char* ApiName(Op op);
 std::string Where(Loc loc);
 // "Add at k.cpp:47"
 std::string Act(const Party& party);
+// "AIV 29, block 77"
+std::string CoreAndBlock(const Party& party);
 // The missing construct between two instructions, the earlier one first.
 std::string RaceRemedy(const Party& earlier, const Party& later, bool between_blocks);
 

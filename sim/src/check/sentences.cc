@@ -53,6 +53,11 @@ std::string Act(const Party& party) {
   return party.op == Op::kNone ? "the code" + where : ApiName(party.op) + where;
 }
 
+std::string CoreAndBlock(const Party& party) {
+  if (party.core_name.empty()) return "core " + std::to_string(party.core);
+  return party.core_name + ", block " + std::to_string(party.block);
+}
+
 std::string RaceRemedy(const Party& earlier, const Party& later, bool between_blocks) {
   const std::string between = " between " + Act(earlier) + " and " + Act(later);
   if (between_blocks) return "no SyncAll or cross-core flag" + between;
@@ -70,7 +75,7 @@ std::string Format(const Breach& breach) {
   std::string text = breach.severity == Severity::kError ? "error: " : "warning: ";
   text += RuleName(breach.rule);
   if (!breach.kernel.empty()) text += " in " + breach.kernel;
-  if (breach.first.core >= 0) text += ", core " + std::to_string(breach.first.core);
+  if (breach.first.core >= 0) text += ", " + CoreAndBlock(breach.first);
   text += ": ";
   if (breach.first.op != Op::kNone) text += std::string(PipeLabel(breach.first.pipe)) + " ";
   text += breach.first.loc.file == nullptr && breach.first.op == Op::kNone ? "" : Act(breach.first) + ": ";

@@ -7,21 +7,16 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <set>
 #include <sstream>
 #include <string_view>
 #include <variant>
 
 #include "ascsim/types.h"
+#include "core/machine_tables.h"
 
 namespace ascsim {
 namespace {
-
-namespace fs = std::filesystem;
 
 enum class Kind : uint8_t { kCycles, kBytesPerCycle, kBytes, kCount, kRatio, kMegahertz };
 
@@ -170,16 +165,6 @@ struct Curve {
   std::string where;
 };
 
-// A table that others extend says so and is no chip.
-bool IsAbstract(const fs::path& path) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("abstract", 0) == 0) return true;
-    if (!line.empty() && line[0] == '[') return false;
-  }
-  return false;
-}
-
 // What the files said, before units are converted: a chip's file replaces constants of the one it extends.
 class Reader {
  public:
@@ -190,20 +175,24 @@ class Reader {
     for (const CurveField& curve : Curves(&scratch)) curve_kinds_[curve.key] = curve.kind;
   }
 
-  void ReadFile(const std::string& path, int depth) {
+  void Read(const MachineTable& from, int depth) {
+    const std::string& path = from.path;
     toml::table table;
     try {
-      table = toml::parse_file(path);
+      table = toml::parse(from.text, path);
     } catch (const toml::parse_error& error) {
       throw MachineError(path + ":" + std::to_string(error.source().begin.line) + ": " +
                          std::string(error.description()) + "; expected a TOML file");
     }
     if (const auto* extends = table.get("extends"); extends != nullptr) {
       const auto base = extends->value<std::string>();
-      if (!base || depth > 3) Fail(*extends, path, "extends: expected the name of a table beside this one, no cycle");
-      const std::string base_path = (fs::path(path).parent_path() / (*base + ".toml")).string();
-      if (!fs::exists(base_path)) Fail(*extends, path, "extends: expected a file " + base_path + ", found none");
-      ReadFile(base_path, depth + 1);
+      if (!base || depth > 3) Fail(*extends, path, "extends: expected the name of another table, no cycle");
+      MachineTable found;
+      if (!FindBase(from, *base, &found)) {
+        Fail(*extends, path,
+             "extends: expected a file " + *base + ".toml beside this one, or a table of the simulator such as 910b2");
+      }
+      Read(found, depth + 1);
     }
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
@@ -214,7 +203,7 @@ class Reader {
       ReadGroup(*node.as_table(), name, path);
     }
     // The table that is extended comes first.
-    if (chip_.empty() && !IsAbstract(path)) chip_ = fs::path(path).stem().string();
+    if (chip_.empty() && !from.IsAbstract()) chip_ = from.name;
     path_ = path;
   }
 
@@ -485,41 +474,6 @@ class Reader {
   std::map<std::string, Curve> curves_;
 };
 
-std::vector<std::string> Directories() {
-  std::vector<std::string> directories;
-  if (const char* set = std::getenv("ASCSIM_MACHINES"); set != nullptr) {
-    std::stringstream parts(set);
-    for (std::string part; std::getline(parts, part, ':');) {
-      if (!part.empty()) directories.push_back(part);
-    }
-  }
-  std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  if (!error) directories.push_back((self.parent_path().parent_path() / "share" / "ascsim" / "machines").string());
-#ifdef ASCSIM_INSTALLED_MACHINES
-  directories.push_back(ASCSIM_INSTALLED_MACHINES);
-#endif
-#ifdef ASCSIM_SOURCE_MACHINES
-  directories.push_back(ASCSIM_SOURCE_MACHINES);
-#endif
-  return directories;
-}
-
-std::string FindTable(const std::string& name) {
-  if (name.find('/') != std::string::npos || fs::path(name).extension() == ".toml") {
-    if (!fs::is_regular_file(name)) throw MachineError(name + ": expected a machine table, found no such file");
-    return name;
-  }
-  for (const std::string& directory : Directories()) {
-    const fs::path path = fs::path(directory) / (name + ".toml");
-    if (fs::is_regular_file(path)) return path.string();
-  }
-  std::string known;
-  for (const std::string& chip : KnownMachines()) known += (known.empty() ? "" : ", ") + chip;
-  throw MachineError("unknown chip \"" + name + "\": expected " + (known.empty() ? "a chip" : known) +
-                     " or a .toml file (directories: ASCSIM_MACHINES)");
-}
-
 }  // namespace
 
 double BandwidthCurve::At(double active_cores) const {
@@ -533,12 +487,12 @@ double BandwidthCurve::At(double active_cores) const {
 }
 
 Machine LoadMachine(const std::string& name_or_file, const std::string& overrides) {
-  const std::string path = FindTable(name_or_file);
+  const MachineTable table = FindTable(name_or_file);
   Machine machine;
-  machine.name = fs::path(path).stem().string();
-  if (IsAbstract(path)) throw MachineError(path + ":1: " + machine.name + " is a part of chips: expected a chip");
+  machine.name = table.name;
+  if (table.IsAbstract()) throw MachineError(table.path + ":1: " + table.name + " is a part of chips: expected a chip");
   Reader reader(machine);
-  reader.ReadFile(path, 0);
+  reader.Read(table, 0);
   reader.Override(overrides);
   reader.Fill(&machine);
   machine.chip = reader.chip();
@@ -561,14 +515,11 @@ Machine LoadMachine(const std::string& name_or_file, const std::string& override
 }
 
 std::vector<std::string> KnownMachines() {
-  std::set<std::string> names;
-  for (const std::string& directory : Directories()) {
-    std::error_code error;
-    for (const auto& file : fs::directory_iterator(directory, error)) {
-      if (file.path().extension() == ".toml" && !IsAbstract(file.path())) names.insert(file.path().stem().string());
-    }
+  std::vector<std::string> names;
+  for (const MachineTable& table : NamedTables()) {
+    if (!table.IsAbstract()) names.push_back(table.name);
   }
-  return {names.begin(), names.end()};
+  return names;
 }
 
 }  // namespace ascsim

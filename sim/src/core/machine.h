@@ -87,7 +87,7 @@ struct Machine {
   std::vector<std::pair<std::string, Constant>> constants;
 };
 
-// The table of a chip ("910b2": looked up beside the library, in ASCSIM_MACHINES and in the source tree) or of a file.
+// The table of a chip ("910b2": of a folder of ASCSIM_MACHINES, or compiled in) or of a file.
 // Throws MachineError with "file:line: what is wrong, what was expected". `overrides`: "dma.issue=30,..." .
 class MachineError : public std::exception {
  public:

@@ -192,6 +192,7 @@ bool Launch::StartBlock(Core& core) {
   core.ended = false;
   core.last = {};
   core.wait = Wait::kNothing;
+  checker_->StartBlock(core.index, core.name, core.block.block_idx);
   core.fiber = std::make_unique<Fiber>(kStackBytes, body_);
   return true;
 }
@@ -471,7 +472,7 @@ void Launch::Deadlock() {
       breach.what = what;
       breach.remedy = "let the other side do its part on every path, before this one needs it";
       checker_->Report(breach);
-      if (error_.empty()) error_ = "deadlock: " + core->name + " waits at " + Describe(i.loc) + " " + what;
+      if (error_.empty()) error_ = "deadlock: " + Where(*core) + " waits at " + Describe(i.loc) + " " + what;
     };
     for (Queue& queue : core->queues) {
       if (!queue.pending.empty())

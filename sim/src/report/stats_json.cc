@@ -20,7 +20,8 @@ Json PartyJson(const Party& party) {
           {"queue", PipeName(party.pipe)},
           {"file", party.loc.file == nullptr ? "" : party.loc.file},
           {"line", party.loc.line},
-          {"core", party.core}};
+          {"core", party.core},
+          {"block", party.block}};
 }
 
 Json BreachJson(const Breach& breach) {
