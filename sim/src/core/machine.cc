@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/machine.h"
 
+#include <dlfcn.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -485,6 +486,13 @@ class Reader {
   std::map<std::string, Curve> curves_;
 };
 
+// The folder of the shared library that holds this code, or of the program.
+fs::path OwnFolder() {
+  static const char here = 0;
+  Dl_info info = {};
+  return dladdr(&here, &info) == 0 || info.dli_fname == nullptr ? "" : fs::path(info.dli_fname).parent_path();
+}
+
 std::vector<std::string> Directories() {
   std::vector<std::string> directories;
   if (const char* set = std::getenv("ASCSIM_MACHINES"); set != nullptr) {
@@ -496,6 +504,8 @@ std::vector<std::string> Directories() {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   if (!error) directories.push_back((self.parent_path().parent_path() / "share" / "ascsim" / "machines").string());
+  // Where a Python package keeps them, of which nothing is where it was built.
+  if (const fs::path own = OwnFolder(); own.is_absolute()) directories.push_back((own / "machines").string());
 #ifdef ASCSIM_INSTALLED_MACHINES
   directories.push_back(ASCSIM_INSTALLED_MACHINES);
 #endif
