@@ -3,9 +3,9 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
-from xmsda import nn, reference
+from xmsda import ascend, nn, reference
 from xmsda.ops import ms_deform_attn
 from xmsda.targets import last_target, targets, use_target
 from xmsda.version import __version__
 
-__all__ = ["__version__", "last_target", "ms_deform_attn", "nn", "reference", "targets", "use_target"]
+__all__ = ["__version__", "ascend", "last_target", "ms_deform_attn", "nn", "reference", "targets", "use_target"]

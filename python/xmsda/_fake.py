@@ -127,19 +127,26 @@ def _fake_raw_backward(
     )
 
 
+# Behind the raw operators' arguments, a public operator has the names of what computes.
+_RAW_ARGUMENTS = 7
+
+
 def _fake_forward(*arguments: Any) -> Tensor:
-    *raw, _target = arguments
-    return _fake_raw_forward(*raw)
+    return _fake_raw_forward(*arguments[:_RAW_ARGUMENTS])
 
 
 def _fake_backward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-    *raw, _target, grad_output = arguments
-    raw.append(grad_output)
+    raw = (*arguments[:_RAW_ARGUMENTS], arguments[-1])
     return _fake_raw_backward(*raw)
 
 
-torch.library.register_fake("xmsda::ms_deform_attn_forward", _fake_forward)
-torch.library.register_fake("xmsda::ms_deform_attn_backward", _fake_backward)
+def register(forward: str, backward: str) -> None:
+    """Give two public operators, a forward pass and its backward pass, their shapes."""
+    torch.library.register_fake(f"xmsda::{forward}", _fake_forward)
+    torch.library.register_fake(f"xmsda::{backward}", _fake_backward)
+
+
+register("ms_deform_attn_forward", "ms_deform_attn_backward")
 torch.library.register_fake("xmsda::_forward", _fake_raw_forward)
 torch.library.register_fake("xmsda::_backward", _fake_raw_backward)
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xmsda import ascend
 from xmsda._types import IntPairs, Ints
 from xmsda.ops import ms_deform_attn, shapes_tensor
 
@@ -59,14 +60,26 @@ class MSDeformAttn(nn.Module):
         Channels of queries and values; must be a multiple of `n_heads`.
     n_levels, n_heads, n_points : int
         Levels, heads, and points per head and level.
+    backend, chip, variant : str, optional
+        Where the attention is computed, as in `xmsda.ms_deform_attn`.
 
     Raises
     ------
     ValueError
-        When one of them is less than 1, or `d_model` is no multiple of `n_heads`.
+        When a size is less than 1, `d_model` is no multiple of `n_heads`, or this build has no such backend.
     """
 
-    def __init__(self, d_model: int = 256, n_levels: int = 4, n_heads: int = 8, n_points: int = 4) -> None:
+    def __init__(
+        self,
+        d_model: int = 256,
+        n_levels: int = 4,
+        n_heads: int = 8,
+        n_points: int = 4,
+        *,
+        backend: str = "cpu",
+        chip: str | None = None,
+        variant: str | None = None,
+    ) -> None:
         super().__init__()
         sizes = {"d_model": d_model, "n_levels": n_levels, "n_heads": n_heads, "n_points": n_points}
         for name, size in sizes.items():
@@ -74,10 +87,14 @@ class MSDeformAttn(nn.Module):
                 raise ValueError(f"{name}: expected at least 1, got {size}")
         if d_model % n_heads != 0:
             raise ValueError(f"d_model: expected a multiple of n_heads = {n_heads}, got {d_model}")
+        ascend.check_backend(backend, chip, variant)
         self.d_model = d_model
         self.n_levels = n_levels
         self.n_heads = n_heads
         self.n_points = n_points
+        self.backend = backend
+        self.chip = chip
+        self.variant = variant
         self.sampling_offsets = nn.Linear(d_model, n_heads * n_levels * n_points * 2)
         self.attention_weights = nn.Linear(d_model, n_heads * n_levels * n_points)
         self.value_proj = nn.Linear(d_model, d_model)
@@ -155,7 +172,16 @@ class MSDeformAttn(nn.Module):
         # A low-precision offset on a float32 reference makes float32 locations; the weights follow them.
         weights = weights.to(locations.dtype)
         try:
-            output = ms_deform_attn(value, shapes, input_level_start_index, locations, weights)
+            output = ms_deform_attn(
+                value,
+                shapes,
+                input_level_start_index,
+                locations,
+                weights,
+                backend=self.backend,
+                chip=self.chip,
+                variant=self.variant,
+            )
         except (TypeError, ValueError) as error:
             raise type(error)(_in_names_of_the_module(str(error))) from None
         return self.output_proj(output)
@@ -182,5 +208,8 @@ class MSDeformAttn(nn.Module):
         return centre + offsets / self.n_points * extent * 0.5
 
     def extra_repr(self) -> str:
-        """Sizes, for print."""
-        return f"d_model={self.d_model}, n_levels={self.n_levels}, n_heads={self.n_heads}, n_points={self.n_points}"
+        """Sizes and backend, for print."""
+        sizes = f"d_model={self.d_model}, n_levels={self.n_levels}, n_heads={self.n_heads}, n_points={self.n_points}"
+        if self.backend == "cpu":
+            return sizes
+        return f"{sizes}, backend={self.backend!r}, chip={self.chip!r}, variant={self.variant!r}"

@@ -19,18 +19,15 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from xmsda import _autograd, ascend
 from xmsda import _fake as _fake
-from xmsda._library import BACKWARD, FORWARD, RAW_BACKWARD, RAW_FORWARD
+from xmsda._library import FORWARD, RAW_BACKWARD, RAW_FORWARD
 from xmsda._types import IntPairs, Ints
 
 # spatial_shapes, level_start_index, points, discrete
 _Options = tuple[Tensor, Tensor | None, list[int] | None, bool]
 
 _METHODS = {"bilinear": False, "discrete": True}
-_TWICE = (
-    "xmsda.ms_deform_attn: the gradient of its gradient is not implemented; call backward without create_graph, "
-    "or use xmsda.reference.grid_sample_formulation, which can be differentiated twice"
-)
 _FORWARD_MODE = "xmsda.ms_deform_attn: forward-mode differentiation (jvp) is not supported; use backward"
 # The last two: integers of more than 64 bits.
 _NOT_INTEGERS = (TypeError, ValueError, OverflowError, RuntimeError)
@@ -46,6 +43,9 @@ def ms_deform_attn(
     *,
     points_per_level: Sequence[int] | None = None,
     method: str = "bilinear",
+    backend: str = "cpu",
+    chip: str | None = None,
+    variant: str | None = None,
 ) -> Tensor:
     """Multi-scale deformable attention.
 
@@ -72,6 +72,15 @@ def ms_deform_attn(
         Points of each level, when they differ; K is their sum, level 0's points come first.
     method : {"bilinear", "discrete"}
         "discrete" takes the nearest pixel by RT-DETRv2's rule; there is no gradient to the locations.
+    backend : {"cpu", "ascend-sim"}
+        "ascend-sim" runs the kernels for Huawei's Ascend 910B on a simulator, bit by bit and slowly, in builds that
+        have it (`xmsda.ascend.is_available`); tensors stay on the CPU. Value float32 or float16, bilinear sampling,
+        within the limits of the kernels. Locations and weights that are float16 like value are converted to float32,
+        which the kernels want, and their gradients back.
+    chip : str, optional
+        Of the simulator: "910b1" to "910b4" or the path of a table. None: what ASCSIM_CHIP says, or "910b2".
+    variant : str, optional
+        Of the simulated kernels, one of `xmsda.ascend.variants()`. None: "auto", the one that suits the problem.
 
     Returns
     -------
@@ -81,12 +90,14 @@ def ms_deform_attn(
     Raises
     ------
     ValueError
-        When an argument has the wrong shape, dtype, device or contents. The message names the argument, what was
-        expected and what came.
+        When an argument has the wrong shape, dtype, device or contents, or the backend can not compute the problem or
+        is not in this build. The message names the argument, what was expected and what came.
     TypeError
         When an argument is not a tensor or sequence at all, or a sequence holds something else than integers.
     NotImplementedError
         When a tensor is dual (torch.func.jvp, torch.autograd.forward_ad).
+    RuntimeError
+        When a simulated kernel breaks a rule of the chip or never ends; the message is the simulator's report.
 
     Notes
     -----
@@ -99,6 +110,8 @@ def ms_deform_attn(
     if method not in _METHODS:
         raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
     discrete = _METHODS[method]
+    if backend != "cpu" or chip is not None or variant is not None:
+        ascend.check_backend(backend, chip, variant)
     points = None if points_per_level is None else _points(points_per_level)
     if not isinstance(spatial_shapes, Tensor):
         spatial_shapes = shapes_tensor(spatial_shapes)
@@ -109,6 +122,9 @@ def ms_deform_attn(
         _refuse_dual(value, sampling_locations, attention_weights)
     if torch.is_autocast_enabled("cpu"):
         value, sampling_locations, attention_weights = _autocast(value, sampling_locations, attention_weights)
+    if backend != "cpu":
+        tensors = (value, spatial_shapes, level_start_index, sampling_locations, attention_weights)
+        return _simulate(tensors, (points or [], discrete, chip or "", variant or "auto"))
     if torch.compiler.is_compiling():
         points = points or []
         return FORWARD(
@@ -185,7 +201,46 @@ class _EagerBackward(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[None, ...]:
-        raise NotImplementedError(_TWICE)
+        raise NotImplementedError(_autograd.TWICE)
+
+
+def _simulate(tensors: tuple[Any, ...], options: tuple[list[int], bool, str, str]) -> Tensor:
+    if torch.compiler.is_compiling():
+        return ascend.forward(*ascend.prepare(tensors), *options)
+    try:
+        value, shapes, starts, locations, weights = ascend.prepare(tensors)
+        output: Tensor = _SimulatedFunction.apply(value, locations, weights, (shapes, starts, *options))
+        return output
+    except (AttributeError, NotImplementedError, RuntimeError):
+        names = ("value", "spatial_shapes", "level_start_index", "sampling_locations", "attention_weights")
+        _check_tensors(**dict(zip(names, tensors, strict=True)))
+        raise
+
+
+class _SimulatedFunction(torch.autograd.Function):
+    """The Ascend kernels on the simulator, also for torch.func.grad and its like."""
+
+    @staticmethod
+    def forward(value: Tensor, locations: Tensor, weights: Tensor, others: tuple[Any, ...]) -> Tensor:
+        shapes, starts, *options = others
+        return ascend.forward(value, shapes, starts, locations, weights, *options)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        value, locations, weights, (shapes, starts, *ctx.options) = inputs
+        ctx.save_for_backward(value, shapes, starts, locations, weights)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = (*ctx.saved_tensors, *ctx.options, *grad_outputs)
+        backward = _SimulatedBackward.apply if torch.is_grad_enabled() else ascend.backward
+        return *backward(*inputs), None
+
+
+class _SimulatedBackward(_EagerBackward):
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        return ascend.backward(*inputs)
 
 
 def _check_tensors(**arguments: Any) -> None:
@@ -308,22 +363,4 @@ _cached_shapes = lru_cache(maxsize=64)(_make_shapes)
 _cached_starts = lru_cache(maxsize=64)(_make_starts)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *tensors, points, discrete, target = inputs
-    ctx.save_for_backward(*tensors)
-    ctx.points = points
-    ctx.discrete = discrete
-    ctx.target = target
-
-
-def _registered_backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-    grads = BACKWARD(*ctx.saved_tensors, ctx.points, ctx.discrete, ctx.target, grad_output)
-    return grads[0], None, None, None if ctx.discrete else grads[1], grads[2], None, None, None
-
-
-def _refuse_twice(ctx: Any, *grads: Tensor) -> tuple[None, ...]:
-    raise NotImplementedError(_TWICE)
-
-
-torch.library.register_autograd("xmsda::ms_deform_attn_forward", _registered_backward, setup_context=_setup_context)
-torch.library.register_autograd("xmsda::ms_deform_attn_backward", _refuse_twice)
+_autograd.register("ms_deform_attn_forward", "ms_deform_attn_backward")

@@ -1,4 +1,4 @@
-"""What the extension asks of other libraries: torch's C functions only, nothing of Python; and the tag of its wheel.
+"""What the extensions ask of other libraries: torch's C functions only, nothing of Python; and the tag of its wheel.
 
 SPDX-License-Identifier: Apache-2.0
 
@@ -15,46 +15,61 @@ from pathlib import Path
 import pytest
 import xmsda
 
-LIBRARY = Path(xmsda.__file__).with_name("_C.abi3.so")
+# With the simulator's, in builds that have it.
+LIBRARIES = sorted(Path(xmsda.__file__).parent.glob("_C*.abi3.so"))
+ASCEND = "_C_ascend.abi3.so"
+BOOST_CONTEXT = r"|(jump|make|ontop)_fcontext"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files")
+every_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
 
 
-def output_of(*command: str) -> str:
+def output_of(library: Path, *command: str) -> str:
     if shutil.which(command[0]) is None:
         pytest.skip(f"no {command[0]}")
-    return subprocess.run([*command, str(LIBRARY)], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*command, str(library)], capture_output=True, text=True, check=True).stdout
 
 
-def undefined_symbols(*options: str) -> list[str]:
+def undefined_symbols(library: Path, *options: str) -> list[str]:
     """Names that must come from other libraries, without their versions; weak ones may be missing and do not count."""
-    lines = re.findall(r"^\s*U (.+)$", output_of("nm", "-D", "--undefined-only", *options), flags=re.MULTILINE)
+    lines = re.findall(r"^\s*U (.+)$", output_of(library, "nm", "-D", "--undefined-only", *options), flags=re.MULTILINE)
     return [line.split("@")[0] for line in lines]
 
 
-def test_no_cpp_of_torch() -> None:
-    symbols = undefined_symbols("-C")
+def test_library_of_every_build() -> None:
+    assert "_C.abi3.so" in [library.name for library in LIBRARIES]
+
+
+@every_library
+def test_no_cpp_of_torch(library: Path) -> None:
+    symbols = undefined_symbols(library, "-C")
     assert any(symbol.startswith("std::") for symbol in symbols)
     assert [symbol for symbol in symbols if re.search(r"\b(at|c10|torch|caffe2)::", symbol)] == []
 
 
-def test_functions_of_torch_are_those_of_its_stable_abi() -> None:
+@every_library
+def test_functions_of_torch_are_those_of_its_stable_abi(library: Path) -> None:
     # The C library's and the C++ runtime's have a version; C++ names begin with _Z.
-    lines = output_of("nm", "-D", "--undefined-only").splitlines()
+    lines = output_of(library, "nm", "-D", "--undefined-only").splitlines()
     plain = [name for kind, name in (line.split() for line in lines) if kind == "U" and "@" not in name]
     plain = [name for name in plain if not name.startswith("_Z")]
     assert "torch_call_dispatcher" in plain
-    assert [name for name in plain if not re.fullmatch(r"(aoti_torch|torch)_\w+", name)] == []
+    known = r"(aoti_torch|torch)_\w+" + (BOOST_CONTEXT if library.name == ASCEND else "")
+    assert [name for name in plain if not re.fullmatch(known, name)] == []
 
 
-def test_nothing_of_python() -> None:
-    assert [symbol for symbol in undefined_symbols() if re.match(r"_?Py", symbol)] == []
+@every_library
+def test_nothing_of_python(library: Path) -> None:
+    assert [symbol for symbol in undefined_symbols(library) if re.match(r"_?Py", symbol)] == []
 
 
-def test_libraries() -> None:
-    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-d"))
+@every_library
+def test_libraries(library: Path) -> None:
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output_of(library, "readelf", "-d"))
     known = r"lib(torch_cpu|c10)\.so|lib(stdc\+\+|gcc_s|c|m)\.so\.\d+|ld-linux.*"
+    if library.name == ASCEND:
+        known += r"|libboost_context\.so\..*"
     assert needed
-    assert [library for library in needed if not re.fullmatch(known, library)] == []
+    assert [name for name in needed if not re.fullmatch(known, name)] == []
 
 
 def test_tag_of_the_wheel() -> None:

@@ -177,7 +177,7 @@ def test_loads_the_checkpoint_of_a_transformers_model() -> None:
 @pytest.mark.parametrize("size", [0, -1])
 def test_sizes_below_one(name: str, size: int) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected at least 1, got {size}$"):
-        MSDeformAttn(**{name: size})
+        MSDeformAttn(**{name: size})  # type: ignore[arg-type]
 
 
 def test_d_model_must_be_a_multiple() -> None:
