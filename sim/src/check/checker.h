@@ -109,7 +109,8 @@ class Checker {
   std::unique_ptr<State> state_;
 };
 
-// "error: race-raw in vector_add, AIV 3, block 51: V Add at k.cpp:47 reads UB [0x100, 0x200) ... no MTE2_V flag between ..."
+// "error: race-raw in vector_add, AIV 3, block 51: V Add at k.cpp:47 reads UB [0x100, 0x200) ... no MTE2_V flag between
+// ..."
 std::string Format(const Breach& breach);
 
 }  // namespace ascsim
