@@ -63,6 +63,13 @@ def test_nothing_of_python(library: Path) -> None:
 
 
 @every_library
+def test_exports_nothing_of_ours(library: Path) -> None:
+    defined = output_of(library, "nm", "-D", "-C", "--defined-only").splitlines()
+    assert defined
+    assert [line for line in defined if re.search(r"\b(acl|rt)[A-Z]\w+|\b(ascsim|xmsda)", line)] == []
+
+
+@every_library
 def test_libraries(library: Path) -> None:
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output_of(library, "readelf", "-d"))
     known = r"lib(torch_cpu|c10)\.so|lib(stdc\+\+|gcc_s|c|m)\.so\.\d+|ld-linux.*"
