@@ -351,8 +351,8 @@ TEST_F(CrossCore, KernelsOfOneKindNeedATypeWithSynchronisation) {
   const LaunchStats typed = Run(
       [=] {
         KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_0);
-        EXPECT_TRUE(g_coreType == AscendC::AIC);
         cube();
+        EXPECT_TRUE(g_coreType == AscendC::AIC);
       },
       2);
   EXPECT_CLEAN(typed);

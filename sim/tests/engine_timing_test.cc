@@ -184,6 +184,7 @@ TEST_F(EngineTiming, SyncAll) {
   Run(
       "sync.all=777",
       [] {
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIV_1_0);
         ScalarWork(GetBlockIdx() == 2 ? 300 : 0);
         AscendC::SyncAll();
       },

@@ -327,6 +327,44 @@ TEST_F(Reports, Overlap) {
   EXPECT_TRUE(Reported(Gather32(100, 64), ascsim::Rule::kOverlap));         // the table
   EXPECT_TRUE(Reported(Gather32(100, 4096 + 32), ascsim::Rule::kOverlap));  // the offsets, shifted
 }
+// What the shadow knows of the table from the first gather ends where something else touches the table.
+TEST_F(Reports, TableChangesBetweenGathers) {
+  using AscendC::HardEvent;
+  const auto twice = [&](const std::function<void(const LocalTensor<uint32_t>&)>& between) {
+    return Run([&](const LocalTensor<uint32_t>& table, const LocalTensor<uint32_t>& offsets) {
+      AscendC::Gather(Tensor<uint32_t>(40000 / 32 * 32, 64), table, offsets, 0U, uint64_t{64}, 1, uint16_t{8});
+      between(table);
+      AscendC::Gather(Tensor<uint32_t>(48000 / 32 * 32, 64), table, offsets, 0U, uint64_t{64}, 1, uint16_t{8});
+    });
+  };
+  const auto load = [&](bool before, bool after) {
+    return twice([&, before, after](const LocalTensor<uint32_t>& table) {
+      AscendC::GlobalTensor<uint32_t> global;
+      global.SetGlobalBuffer(gm_, kWords);
+      if (before) {
+        AscendC::SetFlag<HardEvent::V_MTE2>(EVENT_ID0);
+        AscendC::WaitFlag<HardEvent::V_MTE2>(EVENT_ID0);
+      }
+      AscendC::PipeBarrier<PIPE_MTE2>();
+      AscendC::DataCopy(table, global, 256);
+      if (after) {
+        AscendC::SetFlag<HardEvent::MTE2_V>(EVENT_ID0);
+        AscendC::WaitFlag<HardEvent::MTE2_V>(EVENT_ID0);
+      }
+    });
+  };
+  EXPECT_TRUE(twice([](const auto&) {}).breaches.empty());
+  EXPECT_TRUE(load(true, true).breaches.empty()) << Text(load(true, true));
+  EXPECT_TRUE(Reported(load(true, false), ascsim::Rule::kRaceRaw));
+  EXPECT_TRUE(Reported(load(false, true), ascsim::Rule::kRaceWar));
+  EXPECT_TRUE(
+      Reported(twice([](const auto& table) { AscendC::Duplicate(table, 4U, 256); }), ascsim::Rule::kRaceWithinQueue));
+  EXPECT_TRUE(Reported(twice([](const auto&) {
+                         AscendC::PipeBarrier<PIPE_ALL>();
+                         ascsim::MarkFreed(ascsim::Space::kUB, 0, 1024, true, ascsim::Loc::Here());
+                       }),
+                       ascsim::Rule::kUseAfterFree));
+}
 TEST_F(Reports, RaceWithinQueue) {
   const auto stats = Run([](const LocalTensor<uint32_t>& table, const LocalTensor<uint32_t>& offsets) {
     const LocalTensor<uint32_t> dst = Tensor<uint32_t>(40000 / 32 * 32, 64);
