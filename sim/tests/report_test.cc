@@ -105,6 +105,54 @@ TEST_F(Reports, FieldsAreNumbersAsBefore) {
   EXPECT_EQ(given.src1RepStride, 0);
 }
 
+TEST_F(Reports, TensorsFromBeforeReset) {
+  for (const bool destroy : {false, true}) {
+    const LaunchStats stats = Run([destroy] {
+      TPipe pipe;
+      TBuf<TPosition::VECCALC> buffer;
+      TQue<TPosition::VECIN, 1> queue;
+      pipe.InitBuffer(buffer, 256);
+      pipe.InitBuffer(queue, 1, 256);
+      LocalTensor<float> of_buffer = buffer.Get<float>(), of_queue = queue.AllocTensor<float>();
+      Duplicate(of_buffer, 1.0f, 64);
+      Duplicate(of_queue, 1.0f, 64);
+      destroy ? pipe.Destroy() : pipe.Reset();
+      Duplicate(of_buffer, 2.0f, 64);
+      Duplicate(of_queue, 2.0f, 64);
+    });
+    EXPECT_EQ(Count(stats, Rule::kUseAfterFree), 2) << Text(stats);
+    Has(Text(stats), destroy ? "move TPipe::Destroy behind Duplicate" : "move TPipe::Reset behind Duplicate");
+  }
+}
+
+// Memory that a TPipe has given back is there for the next one, for static tensors and for InitOutput.
+TEST_F(Reports, MemoryAfterAPipe) {
+  float* data = Device(std::vector<float>(64, 2));
+  EXPECT_CLEAN(Run([data] {
+    {
+      TPipe pipe;
+      TBuf<TPosition::VECCALC> buffer;
+      pipe.InitBuffer(buffer, 4096);
+      Duplicate(buffer.Get<float>(), 1.0f, 64);
+      PipeBarrier<PIPE_ALL>();
+      pipe.Reset();
+      pipe.InitBuffer(buffer, 4096);
+      Duplicate(buffer.Get<float>(), 1.0f, 64);
+      PipeBarrier<PIPE_ALL>();
+    }
+    GlobalTensor<float> gm;
+    gm.SetGlobalBuffer(data, 64);
+    InitOutput(gm, 64, 0.0f);
+    PipeBarrier<PIPE_ALL>();
+    Duplicate(LocalTensor<float>(TPosition::VECCALC, 0, 64), 3.0f, 64);
+    TPipe second;
+    TBuf<TPosition::VECCALC> again;
+    second.InitBuffer(again, 256);
+    PipeBarrier<PIPE_ALL>();
+    Duplicate(again.Get<float>(), 4.0f, 64);
+  }));
+}
+
 TEST_F(Reports, CallsByName) {
   using L = LocalTensor<float>;
   float* data = Device(std::vector<float>(64, 2));
