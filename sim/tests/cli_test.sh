@@ -80,13 +80,13 @@ ASCSIM_CHECK=sometimes refuses ASCSIM_CHECK "$broken" race-raw
 
 refuses "absent.json: expected a file" "$ascsim" report absent.json
 refuses "trace.json: expected statistics" "$ascsim" report trace.json
-refuses "stats.json, stats.json: " "$ascsim" report stats.json --trace stats.json -o no
+refuses "stats.json: expected a trace that ASCSIM_TRACE wrote" "$ascsim" report stats.json --trace stats.json -o no
 refuses "expected the events of launch 2, got none" "$ascsim" report stats.json --trace trace.json --launch 2 -o no
 refuses "expected a time span within" "$ascsim" report stats.json --trace trace.json --from 3 --to 2 -o no
 printf '{"ascsim":1,\n"launches":[' >cut.json
 refuses "cut.json: expected JSON, got: " "$ascsim" report cut.json -o no
 echo '{"ascsim":1,"launches":[{"summary":3}]}' >wrong.json
-refuses "wrong.json: " "$ascsim" report wrong.json -o no
+refuses "wrong.json: expected statistics" "$ascsim" report wrong.json -o no
 echo '[1]' >list.json
 refuses "list.json: expected statistics" "$ascsim" report list.json -o no
 printf '\xff\xfe' >binary.json

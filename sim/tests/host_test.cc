@@ -473,6 +473,30 @@ TEST_F(Environment, ExitStatus) {
       testing::ExitedWithCode(9), "exit status 9");
 }
 
+TEST_F(Environment, ExitInsideAKernel) {
+  for (const int status : {0, 3}) {
+    EXPECT_EXIT(
+        {
+          ascsim::Run("leaves", 1, [status] {
+            ascsim::ScalarWork(1);
+            std::exit(status);
+          });
+          std::exit(0);
+        },
+        testing::ExitedWithCode(status == 0 ? 2 : 3), "the kernel called exit\\(" + std::to_string(status));
+  }
+}
+
+TEST_F(Environment, LaunchOnABadStream) {
+  EXPECT_EXIT(
+      {
+        int none = 0;
+        ascsim::LaunchOnStream("kernel", 1, &none, [] {});
+        std::exit(0);
+      },
+      testing::ExitedWithCode(2), "1 launch");
+}
+
 TEST_F(Environment, Watchdog) {
   EXPECT_EXIT(
       {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -293,6 +294,41 @@ TEST_F(MachineTest, BadExtends) {
   ExpectAt("chip.toml", Line(chip_, "extends"), "910c.toml", Error());
   Replace(&chip_, "extends = \"910c\"", "extends = \"chip\"");
   ExpectAt("chip.toml", Line(chip_, "extends"), "no cycle", Error());
+}
+
+// A folder of the user's: a table there extends one of the library's.
+TEST_F(MachineTest, ExtendsOneOfTheLibrary) {
+  std::ofstream(directory_ / "mine.toml")
+      << "extends = \"910b2\"\n[dma]\n"
+         "issue = { value = 31, unit = \"cycles\", source = \"here\", certainty = \"assumed\" }\n";
+  const Machine machine = LoadMachine((directory_ / "mine.toml").string());
+  EXPECT_DOUBLE_EQ(machine.dma_issue, 31);
+  EXPECT_EQ(machine.vector_cores, 48);
+  EXPECT_EQ(machine.name, "mine");
+  EXPECT_EQ(machine.chip, "910b2");
+  setenv("ASCSIM_MACHINES", directory_.c_str(), 1);
+  EXPECT_DOUBLE_EQ(LoadMachine("mine").dma_issue, 31);
+  const auto known = KnownMachines();
+  EXPECT_EQ(std::count(known.begin(), known.end(), "mine"), 1);
+  EXPECT_EQ(std::count(known.begin(), known.end(), "910b2"), 1);
+  unsetenv("ASCSIM_MACHINES");
+}
+
+TEST_F(MachineTest, FolderThatIsNone) {
+  setenv("ASCSIM_MACHINES", "/nonexistent", 1);
+  EXPECT_THROW(LoadMachine("910b2"), MachineError);
+  unsetenv("ASCSIM_MACHINES");
+}
+
+// Times that overflowed made a launch shorter.
+TEST_F(MachineTest, ValuesBeyondBounds) {
+  for (const char* bad : {"dma.issue=1e300", "launch.base=1e13", "hbm.total=1e-300", "hbm.to_ub.48=1e300",
+                          "vector.Add.any.latency=1e10", "dma.misaligned=1e-30", "chip.clock=1e12"}) {
+    const std::string message = Error(bad);
+    const std::string key(bad, std::string(bad).find('='));
+    EXPECT_NE(message.find("override: " + key + ": expected "), std::string::npos) << message;
+  }
+  EXPECT_EQ(Error("dma.issue=1e6"), "");
 }
 
 TEST_F(MachineTest, OfTheLibraryItself) {

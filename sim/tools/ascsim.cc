@@ -22,7 +22,9 @@ Json ReadJson(const std::string& path) {
   try {
     return Json::parse(file);
   } catch (const Json::exception& e) {
-    throw ascsim::PageError(path + ": expected JSON, got: " + e.what());
+    // "[json.exception.parse_error.101] parse error at line 2, ...": the library's name of it helps nobody.
+    const std::string what = e.what();
+    throw ascsim::PageError(path + ": expected JSON, got: " + what.substr(what.find(']') + 2));
   }
 }
 
@@ -46,11 +48,17 @@ void Report(const ReportArguments& arguments) {
     if (!trace.is_null()) {
       timeline = ascsim::TimelineSvg(trace, arguments.launch - 1, arguments.cores, arguments.from, arguments.to);
     }
+  } catch (const Json::exception&) {  // a field that is missing or of another type
+    throw ascsim::PageError(arguments.trace + ": expected a trace that ASCSIM_TRACE wrote, got other JSON");
+  } catch (const ascsim::PageError& e) {
+    throw ascsim::PageError(arguments.trace + ": " + e.what());
+  }
+  try {
     page = ascsim::ReportPage(stats, trace, arguments.cores);
-  } catch (const std::exception& e) {
-    // A field that is missing or of another type.
-    const std::string files = arguments.stats + (arguments.trace.empty() ? "" : ", " + arguments.trace);
-    throw ascsim::PageError(files + ": " + e.what());
+  } catch (const Json::exception&) {
+    throw ascsim::PageError(arguments.stats + ": expected statistics that ASCSIM_STATS wrote, got other JSON");
+  } catch (const ascsim::PageError& e) {
+    throw ascsim::PageError(arguments.stats + ": " + e.what());
   }
   const std::filesystem::path folder = arguments.output;
   std::error_code error;

@@ -124,7 +124,7 @@ std::string CoreBars(const Json& cores) {
 }
 
 std::string PartyText(const Json& party, const Json& cores) {
-  return party.at("queue").get<std::string>() + " " + party.at("instruction").get<std::string>() + " at " +
+  return party.at("queue").get<std::string>() + " " + party.at("call").get<std::string>() + " at " +
          party.at("file").get<std::string>() + ":" + std::to_string(party.at("line").get<int>()) + ", " +
          cores.at(party.at("core").get<size_t>()).at("name").get<std::string>() + ", block " +
          std::to_string(party.at("block").get<int>());

@@ -119,7 +119,7 @@ ascsim::Operand CopyOperand(const AscendC::LocalTensor<T>& tensor, ascsim::Loc l
 // GM addresses of DataCopy are aligned to the element; DataCopyPad takes any.
 inline void CheckElementAligned(const ascsim::Operand& gm, ascsim::Loc loc) {
   if ((gm.address & (ascsim::SizeOf(gm.type) - 1)) != 0) {
-    ReportUnaligned("DataCopy", "address in GM", "the element size", gm.address, loc);
+    ReportUnaligned("DataCopy", "address in GM", "the element size", gm.address & (ascsim::SizeOf(gm.type) - 1), loc);
   }
 }
 
@@ -181,6 +181,7 @@ void CopyBlocks(const Dst& dst, const Src& src, const AscendC::DataCopyParams& p
   const ascsim::Operand to = CopyOperand(dst, loc), from = CopyOperand(src, loc);
   if (to.space == ascsim::Space::kGM) CheckElementAligned(to, loc);
   if (from.space == ascsim::Space::kGM) CheckElementAligned(from, loc);
+  CheckFields(params, loc);
   if (params.blockCount == 0) ReportRange("DataCopy", "blockCount", "1 to 4095", 0, loc);
   if (params.blockLen == 0) ReportRange("DataCopy", "blockLen", "1 to 65535 blocks of 32 bytes", 0, loc);
   ascsim::Bursts bursts;
@@ -370,6 +371,7 @@ void FillGlobal(const AscendC::GlobalTensor<T>& gm, uint64_t size, T value, ascs
   if (chunk > needed) chunk = needed;
   if (chunk > kFillChunkBytes) chunk = kFillChunkBytes;
 
+  ascsim::MarkFreed(ascsim::Space::kUB, resources.ub_begin, chunk, /*freed=*/false, loc);
   ascsim::Instruction duplicate;
   duplicate.op = ascsim::Op::kDuplicate;
   duplicate.pipe = ascsim::Pipe::kV;
@@ -404,19 +406,19 @@ namespace AscendC {
 // `count` elements in one burst; a part of a block at the end is not copied.
 template <typename T>
 inline void DataCopy(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const uint32_t count,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopy: element type is not supported on Atlas A2");
   ascsim_detail::CopyCount(dst, src, count, sizeof(T), loc);
 }
 template <typename T>
 inline void DataCopy(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t count,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopy: element type is not supported on Atlas A2");
   ascsim_detail::CopyCount(dst, src, count, sizeof(T), loc);
 }
 template <typename T>
 inline void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t count,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopy: element type is not supported on Atlas A2");
   ascsim_detail::CopyCount(dst, src, count, sizeof(T), loc);
 }
@@ -424,19 +426,19 @@ inline void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, cons
 // blockCount bursts of blockLen blocks of 32 B, with srcGap and dstGap blocks between them, in GM too.
 template <typename T>
 inline void DataCopy(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const DataCopyParams& repeatParams,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopy: element type is not supported on Atlas A2");
   ascsim_detail::CopyBlocks(dst, src, repeatParams, loc);
 }
 template <typename T>
 inline void DataCopy(const LocalTensor<T>& dst, const LocalTensor<T>& src, const DataCopyParams& repeatParams,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopy: element type is not supported on Atlas A2");
   ascsim_detail::CopyBlocks(dst, src, repeatParams, loc);
 }
 template <typename T>
 inline void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const DataCopyParams& repeatParams,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopy: element type is not supported on Atlas A2");
   ascsim_detail::CopyBlocks(dst, src, repeatParams, loc);
 }
@@ -445,7 +447,7 @@ inline void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, cons
 template <typename T>
 inline void DataCopy(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const SliceInfo dstSliceInfo[],
                      const SliceInfo srcSliceInfo[], const uint32_t dimValue = 1,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsSliceType<T>, "ascsim: DataCopy of slices: element type is not supported");
   ascsim_detail::CopySlices(ascsim_detail::CopyOperand(dst, loc), ascsim_detail::CopyOperand(src, loc), dstSliceInfo,
                             srcSliceInfo, dimValue, loc);
@@ -453,7 +455,7 @@ inline void DataCopy(const LocalTensor<T>& dst, const GlobalTensor<T>& src, cons
 template <typename T>
 inline void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const SliceInfo dstSliceInfo[],
                      const SliceInfo srcSliceInfo[], const uint32_t dimValue = 1,
-                     ascsim::Loc loc = ascsim::Loc::Here()) {
+                     ascsim::Loc loc = ascsim::Loc::Of("DataCopy")) {
   static_assert(ascsim_detail::kIsSliceType<T>, "ascsim: DataCopy of slices: element type is not supported");
   ascsim_detail::CopySlices(ascsim_detail::CopyOperand(dst, loc), ascsim_detail::CopyOperand(src, loc), dstSliceInfo,
                             srcSliceInfo, dimValue, loc);
@@ -463,33 +465,39 @@ inline void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, cons
 // the burst's first element when there is no padding, else the padding's value.
 template <typename T>
 inline void DataCopyPad(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const DataCopyExtParams& dataCopyParams,
-                        const DataCopyPadExtParams<T>& padParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+                        const DataCopyPadExtParams<T>& padParams, ascsim::Loc loc = ascsim::Loc::Of("DataCopyPad")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopyPad: element type is not supported on Atlas A2");
   const DataCopyExtParams& p = dataCopyParams;
+  ascsim_detail::CheckFields(p, loc);
+  ascsim_detail::CheckFields(padParams, loc);
   ascsim_detail::CopyPadIn(dst, src, {p.blockCount, p.blockLen, p.srcStride, p.dstStride}, padParams.isPad,
                            padParams.leftPadding, padParams.rightPadding, ascsim_detail::BitsOf(padParams.paddingValue),
                            loc);
 }
 template <typename T>
 inline void DataCopyPad(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const DataCopyParams& dataCopyParams,
-                        const DataCopyPadParams& padParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+                        const DataCopyPadParams& padParams, ascsim::Loc loc = ascsim::Loc::Of("DataCopyPad")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopyPad: element type is not supported on Atlas A2");
   const DataCopyParams& p = dataCopyParams;
+  ascsim_detail::CheckFields(p, loc);
+  ascsim_detail::CheckFields(padParams, loc);
   ascsim_detail::CopyPadIn(dst, src, {p.blockCount, p.blockLen, p.srcStride, p.dstStride}, padParams.isPad,
                            padParams.leftPadding, padParams.rightPadding, padParams.paddingValue, loc);
 }
 template <typename T>
 inline void DataCopyPad(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const DataCopyExtParams& dataCopyParams,
-                        ascsim::Loc loc = ascsim::Loc::Here()) {
+                        ascsim::Loc loc = ascsim::Loc::Of("DataCopyPad")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopyPad: element type is not supported on Atlas A2");
   const DataCopyExtParams& p = dataCopyParams;
+  ascsim_detail::CheckFields(p, loc);
   ascsim_detail::CopyPadOut(dst, src, {p.blockCount, p.blockLen, p.srcStride, p.dstStride}, loc);
 }
 template <typename T>
 inline void DataCopyPad(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const DataCopyParams& dataCopyParams,
-                        ascsim::Loc loc = ascsim::Loc::Here()) {
+                        ascsim::Loc loc = ascsim::Loc::Of("DataCopyPad")) {
   static_assert(ascsim_detail::kIsCopyType<T>, "ascsim: DataCopyPad: element type is not supported on Atlas A2");
   const DataCopyParams& p = dataCopyParams;
+  ascsim_detail::CheckFields(p, loc);
   ascsim_detail::CopyPadOut(dst, src, {p.blockCount, p.blockLen, p.srcStride, p.dstStride}, loc);
 }
 
@@ -497,19 +505,19 @@ inline void DataCopyPad(const GlobalTensor<T>& dst, const LocalTensor<T>& src, c
 // atomic mode do the work: reset it before.
 template <typename T>
 inline void Fill(GlobalTensor<T>& gmWorkspaceAddr, const uint64_t size, const T value,
-                 ascsim::Loc loc = ascsim::Loc::Here()) {
+                 ascsim::Loc loc = ascsim::Loc::Of("Fill")) {
   static_assert(ascsim_detail::kIsFillType<T>,
                 "ascsim: Fill: uint16_t, int16_t, half, uint32_t, int32_t or float on Atlas A2");
   ascsim_detail::FillGlobal(gmWorkspaceAddr, size, value, loc);
 }
 template <typename T>
 inline void InitGlobalMemory(GlobalTensor<T>& gmWorkspaceAddr, const uint64_t size, const T value,
-                             ascsim::Loc loc = ascsim::Loc::Here()) {
+                             ascsim::Loc loc = ascsim::Loc::Of("InitGlobalMemory")) {
   Fill(gmWorkspaceAddr, size, value, loc);
 }
 template <typename T>
 inline void InitOutput(GlobalTensor<T> gmWorkspaceAddr, uint32_t size, T value = 0,
-                       ascsim::Loc loc = ascsim::Loc::Here()) {
+                       ascsim::Loc loc = ascsim::Loc::Of("InitOutput")) {
   Fill(gmWorkspaceAddr, uint64_t{size}, value, loc);
 }
 

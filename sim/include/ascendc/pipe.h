@@ -87,7 +87,7 @@ class TBuf;
 // One at a time: it owns UB, L1 and the event ids of its core.
 class TPipe {
  public:
-  explicit TPipe(ascsim::Loc loc = ascsim::Loc::Here()) : loc_(loc) { Enter(loc); }
+  explicit TPipe(ascsim::Loc loc = ascsim::Loc::Of("the end of TPipe")) : loc_(loc) { Enter(loc); }
   TPipe(const TPipe&) = delete;
   TPipe& operator=(const TPipe&) = delete;
   // Waits for flags that are still under way, as Destroy does.
@@ -168,15 +168,18 @@ class TPipe {
   }
 
   // Back to the state after construction: waits for flags under way and for all queues, then memory and ids are free.
-  void Reset(ascsim::Loc loc = ascsim::Loc::Here()) {
+  // Tensors from before must not be used any more: the memory is given out again.
+  void Reset(ascsim::Loc loc = ascsim::Loc::Of("TPipe::Reset")) {
     Drain(loc);
+    ascsim::MarkFreed(ascsim::Space::kUB, 0, ub_used_, /*freed=*/true, loc);
+    ascsim::MarkFreed(ascsim::Space::kL1, 0, l1_used_, /*freed=*/true, loc);
     num_buffers_ = 0;
     ub_used_ = 0;
     l1_used_ = 0;
     for (uint8_t& used : used_ids_) used = 0;
     ++generation_;
   }
-  void Destroy(ascsim::Loc loc = ascsim::Loc::Here()) {
+  void Destroy(ascsim::Loc loc = ascsim::Loc::Of("TPipe::Destroy")) {
     if (!alive_) return;
     Reset(loc);
     Leave();

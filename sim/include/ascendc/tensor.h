@@ -137,7 +137,10 @@ class LocalTensor {
   // Static tensors: `addr` in bytes from the start of the memory behind `pos`, `tileSize` elements.
   LocalTensor(TPosition pos, uint32_t addr, uint32_t tileSize)
       : LocalTensor(pos, uint64_t{addr}, uint64_t{tileSize} * sizeof(T),
-                    uint64_t{addr} + uint64_t{tileSize} * sizeof(T)) {}
+                    uint64_t{addr} + uint64_t{tileSize} * sizeof(T)) {
+    // Behind a TPipe that is gone: the memory is the kernel's own again.
+    ascsim::MarkFreed(Space(), address_, bytes_, /*freed=*/false, ascsim::Loc{});
+  }
 
   PrimType GetValue(uint32_t index, ascsim::Loc loc = ascsim::Loc::Here()) const {
     const uint64_t address = address_ + uint64_t{index} * sizeof(T);

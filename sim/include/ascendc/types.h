@@ -289,79 +289,49 @@ struct EventPipes {
 constexpr EventPipes PipesOf(AscendC::HardEvent event) {
   using H = AscendC::HardEvent;
   using P = ascsim::Pipe;
-  switch (event) {
-    case H::MTE2_MTE1:
-      return {P::kMTE2, P::kMTE1};
-    case H::MTE1_MTE2:
-      return {P::kMTE1, P::kMTE2};
-    case H::MTE1_M:
-      return {P::kMTE1, P::kM};
-    case H::M_MTE1:
-      return {P::kM, P::kMTE1};
-    case H::MTE2_V:
-      return {P::kMTE2, P::kV};
-    case H::V_MTE2:
-      return {P::kV, P::kMTE2};
-    case H::MTE3_V:
-      return {P::kMTE3, P::kV};
-    case H::V_MTE3:
-      return {P::kV, P::kMTE3};
-    case H::M_V:
-      return {P::kM, P::kV};
-    case H::V_M:
-      return {P::kV, P::kM};
-    case H::V_V:
-      return {P::kV, P::kV};
-    case H::MTE3_MTE1:
-      return {P::kMTE3, P::kMTE1};
-    case H::MTE1_MTE3:
-      return {P::kMTE1, P::kMTE3};
-    case H::MTE1_V:
-      return {P::kMTE1, P::kV};
-    case H::MTE2_M:
-      return {P::kMTE2, P::kM};
-    case H::M_MTE2:
-      return {P::kM, P::kMTE2};
-    case H::V_MTE1:
-      return {P::kV, P::kMTE1};
-    case H::M_FIX:
-      return {P::kM, P::kFIX};
-    case H::FIX_M:
-      return {P::kFIX, P::kM};
-    case H::MTE3_MTE2:
-      return {P::kMTE3, P::kMTE2};
-    case H::MTE2_MTE3:
-      return {P::kMTE2, P::kMTE3};
-    case H::S_V:
-      return {P::kS, P::kV};
-    case H::V_S:
-      return {P::kV, P::kS};
-    case H::S_MTE2:
-      return {P::kS, P::kMTE2};
-    case H::MTE2_S:
-      return {P::kMTE2, P::kS};
-    case H::S_MTE3:
-      return {P::kS, P::kMTE3};
-    case H::MTE3_S:
-      return {P::kMTE3, P::kS};
-    case H::MTE2_FIX:
-      return {P::kMTE2, P::kFIX};
-    case H::FIX_MTE2:
-      return {P::kFIX, P::kMTE2};
-    case H::FIX_S:
-      return {P::kFIX, P::kS};
-    case H::M_S:
-      return {P::kM, P::kS};
-    case H::FIX_MTE3:
-      return {P::kFIX, P::kMTE3};
-    case H::MTE1_FIX:
-      return {P::kMTE1, P::kFIX};
-    case H::FIX_MTE1:
-      return {P::kFIX, P::kMTE1};
-    case H::FIX_FIX:
-      return {P::kFIX, P::kFIX};
-    case H::MAX:
-      break;
+  struct Entry {
+    H event;
+    EventPipes pipes;
+  };
+  constexpr Entry kEntries[] = {
+      {H::MTE2_MTE1, {P::kMTE2, P::kMTE1}},
+      {H::MTE1_MTE2, {P::kMTE1, P::kMTE2}},
+      {H::MTE1_M, {P::kMTE1, P::kM}},
+      {H::M_MTE1, {P::kM, P::kMTE1}},
+      {H::MTE2_V, {P::kMTE2, P::kV}},
+      {H::V_MTE2, {P::kV, P::kMTE2}},
+      {H::MTE3_V, {P::kMTE3, P::kV}},
+      {H::V_MTE3, {P::kV, P::kMTE3}},
+      {H::M_V, {P::kM, P::kV}},
+      {H::V_M, {P::kV, P::kM}},
+      {H::V_V, {P::kV, P::kV}},
+      {H::MTE3_MTE1, {P::kMTE3, P::kMTE1}},
+      {H::MTE1_MTE3, {P::kMTE1, P::kMTE3}},
+      {H::MTE1_V, {P::kMTE1, P::kV}},
+      {H::MTE2_M, {P::kMTE2, P::kM}},
+      {H::M_MTE2, {P::kM, P::kMTE2}},
+      {H::V_MTE1, {P::kV, P::kMTE1}},
+      {H::M_FIX, {P::kM, P::kFIX}},
+      {H::FIX_M, {P::kFIX, P::kM}},
+      {H::MTE3_MTE2, {P::kMTE3, P::kMTE2}},
+      {H::MTE2_MTE3, {P::kMTE2, P::kMTE3}},
+      {H::S_V, {P::kS, P::kV}},
+      {H::V_S, {P::kV, P::kS}},
+      {H::S_MTE2, {P::kS, P::kMTE2}},
+      {H::MTE2_S, {P::kMTE2, P::kS}},
+      {H::S_MTE3, {P::kS, P::kMTE3}},
+      {H::MTE3_S, {P::kMTE3, P::kS}},
+      {H::MTE2_FIX, {P::kMTE2, P::kFIX}},
+      {H::FIX_MTE2, {P::kFIX, P::kMTE2}},
+      {H::FIX_S, {P::kFIX, P::kS}},
+      {H::M_S, {P::kM, P::kS}},
+      {H::FIX_MTE3, {P::kFIX, P::kMTE3}},
+      {H::MTE1_FIX, {P::kMTE1, P::kFIX}},
+      {H::FIX_MTE1, {P::kFIX, P::kMTE1}},
+      {H::FIX_FIX, {P::kFIX, P::kFIX}},
+  };
+  for (const Entry& entry : kEntries) {
+    if (entry.event == event) return entry.pipes;
   }
   return {};
 }

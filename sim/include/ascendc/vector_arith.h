@@ -22,7 +22,7 @@ inline uint32_t RepeatField(int64_t repeats, ascsim::Loc loc) {
   if (repeats < 0 || repeats > 255) {
     char text[80];
     std::snprintf(text, sizeof(text), "repeatTime: expected 0 to 255, got %lld", static_cast<long long>(repeats));
-    ascsim::ReportBreach("parameter-range", loc, text);
+    ascsim::ReportBreach("parameter-range", loc, text, repeats > 255 ? "cut the work into several calls" : nullptr);
   }
   return static_cast<uint32_t>(repeats & 0xff);
 }
@@ -59,12 +59,14 @@ inline void SetStrides(ascsim::Operand* operand, uint32_t block, uint32_t repeat
 }
 
 inline void SetStrides(ascsim::Instruction* i, const AscendC::BinaryRepeatParams& p) {
+  CheckFields(p, i->loc);
   SetStrides(&i->dst, p.dstBlkStride, p.dstRepStride);
   SetStrides(&i->src0, p.src0BlkStride, p.src0RepStride);
   SetStrides(&i->src1, p.src1BlkStride, p.src1RepStride);
 }
 
 inline void SetStrides(ascsim::Instruction* i, const AscendC::UnaryRepeatParams& p) {
+  CheckFields(p, i->loc);
   SetStrides(&i->dst, p.dstBlkStride, p.dstRepStride);
   SetStrides(&i->src0, p.srcBlkStride, p.srcRepStride);
 }
@@ -346,7 +348,8 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& c
 }
 template <typename T, bool isSetMask = true>
 void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t mask[], const int64_t repeatTime,
-               const uint16_t dstBlockStride, const uint8_t dstRepeatStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const params_detail::U16 dstBlockStride, const params_detail::U8 dstRepeatStride,
+               ascsim::Loc loc = ascsim::Loc::Here()) {
   ASCSIM_CHECK_DUPLICATE_();
   ascsim::Instruction i = ascsim_detail::MakeVector(ascsim::Op::kDuplicate, dst, loc);
   i.src0.type = i.dst.type;
@@ -356,7 +359,8 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t m
 }
 template <typename T, bool isSetMask = true>
 void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t mask, const int64_t repeatTime,
-               const uint16_t dstBlockStride, const uint8_t dstRepeatStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const params_detail::U16 dstBlockStride, const params_detail::U8 dstRepeatStride,
+               ascsim::Loc loc = ascsim::Loc::Here()) {
   ASCSIM_CHECK_DUPLICATE_();
   ascsim::Instruction i = ascsim_detail::MakeVector(ascsim::Op::kDuplicate, dst, loc);
   i.src0.type = i.dst.type;
@@ -371,6 +375,7 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t m
 namespace ascsim_detail {
 
 inline void SetCopyStrides(ascsim::Instruction* i, const AscendC::CopyRepeatParams& p) {
+  CheckFields(p, i->loc);
   for (const uint16_t stride : {p.dstRepeatSize, p.srcRepeatSize}) {
     if (stride <= 4095) continue;
     char text[80];

@@ -60,7 +60,7 @@ ascsim::Instruction MakeCast(const AscendC::LocalTensor<T>& dst, const AscendC::
     char text[120];
     std::snprintf(text, sizeof(text), "roundMode: CAST_%s is not one of those that this pair of types has on Atlas A2",
                   number > 6 ? "?" : kNames[number]);
-    ascsim::ReportBreach("parameter-range", loc, text);
+    ascsim::ReportBreach("parameter-range", loc, text, "use a round mode that Cast has for these types");
   }
   ascsim::Instruction i = MakeVector(ascsim::Op::kCast, dst, src, loc);
   i.option[0] = number;

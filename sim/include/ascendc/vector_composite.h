@@ -275,13 +275,13 @@ namespace AscendC {
 // dstTensor[r] = the sum of the first n elements of row r: trees within repeats, and again over their sums.
 template <typename T, int32_t reduceDim = -1, bool isReuseSource = false, bool isBasicBlock = false>
 void Sum(const LocalTensor<T>& dstTensor, const LocalTensor<T>& srcTensor, const LocalTensor<uint8_t>& sharedTmpBuffer,
-         const SumParams& sumParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+         const SumParams& sumParams, ascsim::Loc loc = ascsim::Loc::Of("Sum")) {
   static_assert(reduceDim == -1, "Sum: reduceDim is not supported; -1 sums along the last dimension");
   ascsim_detail::moves::Sum(dstTensor, srcTensor, sharedTmpBuffer.template ReinterpretCast<T>(), sumParams, loc);
 }
 template <typename T, int32_t reduceDim = -1, bool isReuseSource = false, bool isBasicBlock = false>
 void Sum(const LocalTensor<T>& dstTensor, const LocalTensor<T>& srcTensor, const SumParams& sumParams,
-         ascsim::Loc loc = ascsim::Loc::Here()) {
+         ascsim::Loc loc = ascsim::Loc::Of("Sum")) {
   namespace m = ascsim_detail::moves;
   const uint64_t bytes = sumParams.n <= m::kLanes<T> ? 0 : m::RowWork<T>(sumParams.n) * sizeof(T);
   Sum<T, reduceDim, isReuseSource, isBasicBlock>(dstTensor, srcTensor, m::FrameworkBuffer("Sum", bytes, loc), sumParams,
@@ -292,7 +292,7 @@ void Sum(const LocalTensor<T>& dstTensor, const LocalTensor<T>& srcTensor, const
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
 void Broadcast(const LocalTensor<T>& dstLocal, const LocalTensor<T>& srcLocal, const uint32_t* dstShape,
                const uint32_t* srcShape, const LocalTensor<uint8_t>& sharedTmpBuffer,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("Broadcast")) {
   static_assert(dim == 1 || dim == 2, "Broadcast: one or two dimensions");
   static_assert(axis == 0 || axis == 1, "Broadcast: axis 0 or 1");
   static_assert(ascsim_detail::moves::kIsOneOf<T, int8_t, uint8_t, half, float>,
@@ -301,7 +301,7 @@ void Broadcast(const LocalTensor<T>& dstLocal, const LocalTensor<T>& srcLocal, c
 }
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
 void Broadcast(const LocalTensor<T>& dstLocal, const LocalTensor<T>& srcLocal, const uint32_t* dstShape,
-               const uint32_t* srcShape, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const uint32_t* srcShape, ascsim::Loc loc = ascsim::Loc::Of("Broadcast")) {
   namespace m = ascsim_detail::moves;
   const uint64_t bytes = m::BroadcastWork<T>(dim == 1 ? 1 : dstShape[0], dstShape[dim - 1]);
   Broadcast<T, dim, axis, isReuseSource>(dstLocal, srcLocal, dstShape, srcShape,
@@ -311,12 +311,12 @@ void Broadcast(const LocalTensor<T>& dstLocal, const LocalTensor<T>& srcLocal, c
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
 void BroadCast(const LocalTensor<T>& dstLocal, const LocalTensor<T>& srcLocal, const uint32_t* dstShape,
                const uint32_t* srcShape, const LocalTensor<uint8_t>& sharedTmpBuffer,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("BroadCast")) {
   Broadcast<T, dim, axis, isReuseSource>(dstLocal, srcLocal, dstShape, srcShape, sharedTmpBuffer, loc);
 }
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
 void BroadCast(const LocalTensor<T>& dstLocal, const LocalTensor<T>& srcLocal, const uint32_t* dstShape,
-               const uint32_t* srcShape, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const uint32_t* srcShape, ascsim::Loc loc = ascsim::Loc::Of("BroadCast")) {
   Broadcast<T, dim, axis, isReuseSource>(dstLocal, srcLocal, dstShape, srcShape, loc);
 }
 

@@ -10,12 +10,13 @@ namespace ascsim_detail::moves {
 template <class T>
 void IssueGather(const AscendC::LocalTensor<T>& dst, const AscendC::LocalTensor<T>& src,
                  const AscendC::LocalTensor<uint32_t>& offsets, uint32_t base, const ascsim::Mask& mask,
-                 uint32_t repeats, uint16_t dst_rep, Loc loc) {
+                 uint32_t repeats, ParamField<uint16_t> dst_rep, Loc loc) {
   static_assert(kIsOneOf<T, int16_t, uint16_t, int32_t, uint32_t, float, half, bfloat16_t>,
                 "ascsim: Gather on A2 takes int16_t, uint16_t, int32_t, uint32_t, float, half and bfloat16_t");
   Instruction i = Make(Op::kGather, dst, src, loc);
   i.src1 = OperandOf(offsets);
   i.repeats = repeats;
+  CheckField("dstRepStride", dst_rep, loc);
   i.dst.repeat_stride = dst_rep;
   i.option[0] = base;
   IssueMasked(&i, mask);
@@ -28,6 +29,7 @@ void IssueGatherMask(const AscendC::LocalTensor<T>& dst, const AscendC::LocalTen
   static_assert(kIsOneOf<T, int16_t, uint16_t, int32_t, uint32_t, float, half, bfloat16_t>,
                 "ascsim: GatherMask on A2 takes int16_t, uint16_t, int32_t, uint32_t, float, half and bfloat16_t");
   Instruction i = Make(Op::kGatherMask, dst, src, loc);
+  CheckFields(params, loc);
   i.src0.block_stride = params.src0BlockStride;
   i.src0.repeat_stride = params.src0RepeatStride;
   i.src1 = pattern_tensor;
@@ -52,7 +54,7 @@ namespace AscendC {
 // dst[k] = the element at byte srcBaseAddr + srcOffset[k] of src. Base and offsets are multiples of the element size.
 template <typename T>
 void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
-            const uint32_t srcBaseAddr, const uint32_t count, ascsim::Loc loc = ascsim::Loc::Here()) {
+            const uint32_t srcBaseAddr, const uint32_t count, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
   namespace m = ascsim_detail::moves;
   if (count == 0) return;
   m::IssueGather(dst, src, srcOffset, srcBaseAddr, m::Counter(count),
@@ -62,16 +64,16 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
 // Offsets follow each other without gaps, 256 bytes of results a repeat, those outside the mask included.
 template <typename T>
 void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
-            const uint32_t srcBaseAddr, const uint64_t mask[], const uint32_t repeatTime, const uint16_t dstRepStride,
-            ascsim::Loc loc = ascsim::Loc::Here()) {
+            const uint32_t srcBaseAddr, const uint64_t mask[], const uint32_t repeatTime,
+            const params_detail::U16 dstRepStride, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
   namespace m = ascsim_detail::moves;
   m::IssueGather(dst, src, srcOffset, srcBaseAddr, m::UseBits<T, true>(mask), m::Repeats(repeatTime, loc), dstRepStride,
                  loc);
 }
 template <typename T>
 void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
-            const uint32_t srcBaseAddr, const uint64_t mask, const uint32_t repeatTime, const uint16_t dstRepStride,
-            ascsim::Loc loc = ascsim::Loc::Here()) {
+            const uint32_t srcBaseAddr, const uint64_t mask, const uint32_t repeatTime,
+            const params_detail::U16 dstRepStride, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
   namespace m = ascsim_detail::moves;
   m::IssueGather(dst, src, srcOffset, srcBaseAddr, m::UseFirst<T, true>(static_cast<int64_t>(mask), loc),
                  m::Repeats(repeatTime, loc), dstRepStride, loc);
@@ -80,13 +82,15 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
 // Block b of repeat r: the 32 bytes at byte offset[8 r + b] of src0, a multiple of 32.
 template <typename T>
 void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<uint32_t>& offset,
-             const uint32_t repeatTime, const GatherRepeatParams& repeatParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+             const uint32_t repeatTime, const GatherRepeatParams& repeatParams,
+             ascsim::Loc loc = ascsim::Loc::Of("Gatherb")) {
   namespace m = ascsim_detail::moves;
   static_assert(m::kIsOneOf<T, uint16_t, uint32_t>, "ascsim: Gatherb on A2 takes uint16_t and uint32_t");
   ascsim::Instruction i = m::Make(ascsim::Op::kGatherb, dst, src0, loc);
   i.src1 = ascsim_detail::OperandOf(offset);
   i.src1.repeat_stride = 1;
   i.repeats = m::Repeats(repeatTime, loc);
+  ascsim_detail::CheckFields(repeatParams, loc);
   i.dst.block_stride = repeatParams.dstBlkStride;
   i.dst.repeat_stride = repeatParams.dstRepStride;
   ascsim::Issue(i);
@@ -101,7 +105,7 @@ constexpr GatherMaskMode defaultGatherMaskMode = GatherMaskMode::VERSION_V1;
 template <typename T, typename U, GatherMaskMode mode = defaultGatherMaskMode>
 void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<U>& src1Pattern,
                 const bool reduceMode, const uint32_t mask, const GatherMaskParams& gatherMaskParams, uint64_t& rsvdCnt,
-                ascsim::Loc loc = ascsim::Loc::Here()) {
+                ascsim::Loc loc = ascsim::Loc::Of("GatherMask")) {
   static_assert(std::is_same_v<U, std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>>,
                 "ascsim: GatherMask takes patterns of uint16_t for 16-bit elements, of uint32_t for 32-bit ones");
   ascsim_detail::moves::IssueGatherMask(dst, src0, 0, ascsim_detail::OperandOf(src1Pattern), reduceMode, mask,
@@ -111,7 +115,7 @@ void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const Loc
 template <typename T, GatherMaskMode mode = defaultGatherMaskMode>
 void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const uint8_t src1Pattern, const bool reduceMode,
                 const uint32_t mask, const GatherMaskParams& gatherMaskParams, uint64_t& rsvdCnt,
-                ascsim::Loc loc = ascsim::Loc::Here()) {
+                ascsim::Loc loc = ascsim::Loc::Of("GatherMask")) {
   namespace m = ascsim_detail::moves;
   if (src1Pattern < 1 || src1Pattern > 7) {
     m::Breach("parameter-range", loc, "src1Pattern: expected 1 to 7, got %u", static_cast<uint32_t>(src1Pattern));
@@ -121,7 +125,7 @@ void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const uin
 }
 
 // Elements that the last GatherMask selected.
-inline int64_t GetGatherMaskRemainCount(ascsim::Loc loc = ascsim::Loc::Here()) {
+inline int64_t GetGatherMaskRemainCount(ascsim::Loc loc = ascsim::Loc::Of("GetGatherMaskRemainCount")) {
   return static_cast<int64_t>(ascsim::ReadSpecialRegister(ascsim::SpecialRegister::kRemaining, loc));
 }
 

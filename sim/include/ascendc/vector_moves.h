@@ -40,13 +40,17 @@ void Breach(const char* rule, Loc loc, const char* format, Value... value) {
 }
 
 // `value` as a field of an instruction takes it: a wider one is reported and loses its upper bits, as on silicon.
-inline uint32_t Field(const char* name, int64_t value, uint32_t largest, Loc loc) {
+inline uint32_t Field(const char* name, int64_t value, uint32_t largest, Loc loc, const char* remedy = nullptr) {
   if (value < 0 || value > int64_t{largest}) {
-    Breach("parameter-range", loc, "%s: expected 0 to %u, got %lld", name, largest, static_cast<long long>(value));
+    char text[120];
+    std::snprintf(text, sizeof(text), "%s: expected 0 to %u, got %lld", name, largest, static_cast<long long>(value));
+    ascsim::ReportBreach("parameter-range", loc, text, remedy);
   }
   return static_cast<uint32_t>(value) & largest;
 }
-inline uint32_t Repeats(int64_t value, Loc loc) { return Field("repeatTime", value, 255, loc); }
+inline uint32_t Repeats(int64_t value, Loc loc) {
+  return Field("repeatTime", value, 255, loc, value > 255 ? "cut the work into several calls" : nullptr);
+}
 inline uint16_t Stride(const char* name, int64_t value, Loc loc) {
   return static_cast<uint16_t>(Field(name, value, 65535, loc));
 }

@@ -91,6 +91,7 @@ Instruction Make5HD(const AscendC::TransDataTo5HDParams& params, Loc loc) {
   i.loc = loc;
   i.dst.used = i.src0.used = true;
   i.dst.type = i.src0.type = DTypeOf<T>;
+  CheckFields(params, loc);
   i.dst.repeat_stride = params.dstRepStride;
   i.src0.repeat_stride = params.srcRepStride;
   i.repeats = params.repeatTimes;
@@ -105,13 +106,14 @@ inline uint32_t ListAddress(uint64_t physical) {
 // One instruction: element e of repeat r becomes firstValue + r * (elements of a repeat) + e.
 template <class T>
 void IssueIndex(const AscendC::LocalTensor<T>& dst, const T& first, const ascsim::Mask& mask, uint32_t repeats,
-                uint16_t block_stride, uint16_t repeat_stride, Loc loc) {
+                ParamField<uint16_t> block_stride, uint16_t repeat_stride, Loc loc) {
   static_assert(kIsOneOf<T, int16_t, half, int32_t, float>,
                 "ascsim: CreateVecIndex on A2 takes int16_t, half, int32_t and float");
   Instruction i;
   i.op = Op::kCreateVecIndex;
   i.loc = loc;
   i.dst = OperandOf(dst);
+  CheckField("dstBlkStride", block_stride, loc);
   i.dst.block_stride = block_stride;
   i.dst.repeat_stride = repeat_stride;
   i.src0.type = DTypeOf<T>;
@@ -144,14 +146,15 @@ namespace AscendC {
 // Element e of src fills block e of dst; eight of them a repeat. dst may not overlap src.
 template <typename T>
 void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const uint32_t repeatTime,
-          const BrcbRepeatParams& repeatParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+          const BrcbRepeatParams& repeatParams, ascsim::Loc loc = ascsim::Loc::Of("Brcb")) {
   namespace m = ascsim_detail::moves;
+  ascsim_detail::CheckFields(repeatParams, loc);
   m::IssueBrcb(dst, src0, m::Repeats(repeatTime, loc), 0, repeatParams.dstBlkStride, repeatParams.dstRepStride, loc);
 }
 
 // A 16 x 16 matrix; dst may be src.
 template <typename T>
-void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, ascsim::Loc loc = ascsim::Loc::Here()) {
+void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, ascsim::Loc loc = ascsim::Loc::Of("Transpose")) {
   static_assert(ascsim_detail::moves::kIsOneOf<T, uint16_t, int16_t, half>,
                 "ascsim: Transpose of 16 x 16 on A2 takes uint16_t, int16_t and half");
   ascsim_detail::moves::TransposeMatrix16(dst, src, loc);
@@ -160,7 +163,7 @@ void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, ascsim::Loc
 // 512 bytes a step, where silicon runs a sequence.
 template <typename T>
 void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint8_t>& sharedTmpBuffer,
-               const TransposeParamsExt& transposeParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const TransposeParamsExt& transposeParams, ascsim::Loc loc = ascsim::Loc::Of("Transpose")) {
   namespace m = ascsim_detail::moves;
   static_assert(m::kIsOneOf<T, int8_t, uint8_t, int16_t, uint16_t, half, int32_t, uint32_t, float>,
                 "ascsim: Transpose on A2 takes int8_t, uint8_t, int16_t, uint16_t, half, int32_t, uint32_t and float");
@@ -184,7 +187,7 @@ void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 template <typename T>
 void TransDataTo5HD(const LocalTensor<T> (&dstList)[NCHW_CONV_ADDR_LIST_SIZE],
                     const LocalTensor<T> (&srcList)[NCHW_CONV_ADDR_LIST_SIZE],
-                    const TransDataTo5HDParams& nchwconvParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const TransDataTo5HDParams& nchwconvParams, ascsim::Loc loc = ascsim::Loc::Of("TransDataTo5HD")) {
   namespace m = ascsim_detail::moves;
   ascsim::AddressList list;
   for (int k = 0; k < NCHW_CONV_ADDR_LIST_SIZE; ++k) {
@@ -200,7 +203,7 @@ void TransDataTo5HD(const LocalTensor<T> (&dstList)[NCHW_CONV_ADDR_LIST_SIZE],
 // Addresses as GetPhyAddr gives them.
 template <typename T>
 void TransDataTo5HD(uint64_t dstList[NCHW_CONV_ADDR_LIST_SIZE], uint64_t srcList[NCHW_CONV_ADDR_LIST_SIZE],
-                    const TransDataTo5HDParams& nchwconvParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const TransDataTo5HDParams& nchwconvParams, ascsim::Loc loc = ascsim::Loc::Of("TransDataTo5HD")) {
   namespace m = ascsim_detail::moves;
   ascsim::AddressList list;
   for (int k = 0; k < NCHW_CONV_ADDR_LIST_SIZE; ++k) {
@@ -216,7 +219,7 @@ void TransDataTo5HD(uint64_t dstList[NCHW_CONV_ADDR_LIST_SIZE], uint64_t srcList
 // The same addresses, 16 of dst and 16 of src, in UB.
 template <typename T>
 void TransDataTo5HD(const LocalTensor<uint64_t>& dst, const LocalTensor<uint64_t>& src,
-                    const TransDataTo5HDParams& nchwconvParams, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const TransDataTo5HDParams& nchwconvParams, ascsim::Loc loc = ascsim::Loc::Of("TransDataTo5HD")) {
   ascsim::Instruction i = ascsim_detail::moves::Make5HD<T>(nchwconvParams, loc);
   i.src1 = ascsim_detail::OperandOf(dst);
   i.src2 = ascsim_detail::OperandOf(src);
@@ -225,7 +228,8 @@ void TransDataTo5HD(const LocalTensor<uint64_t>& dst, const LocalTensor<uint64_t
 
 // firstValue, firstValue + 1, ...
 template <typename T>
-void CreateVecIndex(LocalTensor<T> dst, const T& firstValue, uint32_t count, ascsim::Loc loc = ascsim::Loc::Here()) {
+void CreateVecIndex(LocalTensor<T> dst, const T& firstValue, uint32_t count,
+                    ascsim::Loc loc = ascsim::Loc::Of("CreateVecIndex")) {
   namespace m = ascsim_detail::moves;
   if (count == 0) return;
   m::IssueIndex(dst, firstValue, m::Counter(count), static_cast<uint32_t>(m::DivUp(count, m::kLanes<T>)), 1, 8, loc);
@@ -233,14 +237,16 @@ void CreateVecIndex(LocalTensor<T> dst, const T& firstValue, uint32_t count, asc
 }
 template <typename T>
 void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, const uint64_t mask[], uint32_t repeatTime,
-                    uint16_t dstBlkStride, uint32_t dstRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    params_detail::U16 dstBlkStride, uint32_t dstRepStride,
+                    ascsim::Loc loc = ascsim::Loc::Of("CreateVecIndex")) {
   namespace m = ascsim_detail::moves;
   m::IssueIndex(dst, firstValue, m::UseBits<T, true>(mask), m::Repeats(repeatTime, loc), dstBlkStride,
                 static_cast<uint16_t>(m::Field("dstRepStride", dstRepStride, 255, loc)), loc);
 }
 template <typename T>
-void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, uint64_t mask, uint32_t repeatTime, uint16_t dstBlkStride,
-                    uint32_t dstRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, uint64_t mask, uint32_t repeatTime,
+                    params_detail::U16 dstBlkStride, uint32_t dstRepStride,
+                    ascsim::Loc loc = ascsim::Loc::Of("CreateVecIndex")) {
   namespace m = ascsim_detail::moves;
   m::IssueIndex(dst, firstValue, m::UseFirst<T, true>(static_cast<int64_t>(mask), loc), m::Repeats(repeatTime, loc),
                 dstBlkStride, static_cast<uint16_t>(m::Field("dstRepStride", dstRepStride, 255, loc)), loc);
@@ -250,7 +256,7 @@ void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, uint64_t mask, uin
 // then of repeats (Arange.md). The scalar part is ordered with queue V within.
 template <typename T>
 void Arange(const LocalTensor<T>& dst, const T firstValue, const T diffValue, const int32_t count,
-            ascsim::Loc loc = ascsim::Loc::Here()) {
+            ascsim::Loc loc = ascsim::Loc::Of("Arange")) {
   namespace m = ascsim_detail::moves;
   static_assert(m::kIsOneOf<T, int16_t, half, int32_t, float>,
                 "ascsim: Arange on A2 takes int16_t, half, int32_t and float");
@@ -273,7 +279,7 @@ void Arange(const LocalTensor<T>& dst, const T firstValue, const T diffValue, co
 // The former name of Arange.
 template <typename T>
 void ArithProgression(const LocalTensor<T>& dst, const T firstValue, const T diffValue, const int32_t count,
-                      ascsim::Loc loc = ascsim::Loc::Here()) {
+                      ascsim::Loc loc = ascsim::Loc::Of("ArithProgression")) {
   Arange(dst, firstValue, diffValue, count, loc);
 }
 

@@ -211,7 +211,7 @@ namespace AscendC {
 template <typename T, bool isSetMask = true>
 void WholeReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint64_t mask[],
                     const int32_t repeatTime, const int32_t dstRepStride, const int32_t srcBlkStride,
-                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Of("WholeReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kWholeReduceSum, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -219,7 +219,7 @@ void WholeReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void WholeReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t mask, const int32_t repeatTime,
                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ascsim::Loc loc = ascsim::Loc::Of("WholeReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kWholeReduceSum, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -229,7 +229,7 @@ void WholeReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void RepeatReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask,
                      const int32_t /*dstBlkStride*/, const int32_t srcBlkStride, const int32_t dstRepStride,
-                     const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                     const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Of("RepeatReduceSum")) {
   WholeReduceSum<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, loc);
 }
 
@@ -237,7 +237,7 @@ template <typename T, bool isSetMask = true>
 void WholeReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint64_t mask[],
                     const int32_t repeatTime, const int32_t dstRepStride, const int32_t srcBlkStride,
                     const int32_t srcRepStride, ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX,
-                    ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ascsim::Loc loc = ascsim::Loc::Of("WholeReduceMax")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kWholeReduceMax, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, m::OrderOption(order), loc);
@@ -245,7 +245,8 @@ void WholeReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void WholeReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t mask, const int32_t repeatTime,
                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX,
+                    ascsim::Loc loc = ascsim::Loc::Of("WholeReduceMax")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kWholeReduceMax, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, m::OrderOption(order), loc);
@@ -255,7 +256,7 @@ template <typename T, bool isSetMask = true>
 void WholeReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint64_t mask[],
                     const int32_t repeatTime, const int32_t dstRepStride, const int32_t srcBlkStride,
                     const int32_t srcRepStride, ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX,
-                    ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ascsim::Loc loc = ascsim::Loc::Of("WholeReduceMin")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kWholeReduceMin, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, m::OrderOption(order), loc);
@@ -263,7 +264,8 @@ void WholeReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void WholeReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t mask, const int32_t repeatTime,
                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX,
+                    ascsim::Loc loc = ascsim::Loc::Of("WholeReduceMin")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kWholeReduceMin, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, m::OrderOption(order), loc);
@@ -272,7 +274,7 @@ void WholeReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void BlockReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime,
                     const uint64_t mask[], const int32_t dstRepStride, const int32_t srcBlkStride,
-                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Of("BlockReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kBlockReduceSum, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -280,7 +282,7 @@ void BlockReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void BlockReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask,
                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ascsim::Loc loc = ascsim::Loc::Of("BlockReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kBlockReduceSum, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -289,7 +291,7 @@ void BlockReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void BlockReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime,
                     const uint64_t mask[], const int32_t dstRepStride, const int32_t srcBlkStride,
-                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Of("BlockReduceMax")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kBlockReduceMax, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -297,7 +299,7 @@ void BlockReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void BlockReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask,
                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ascsim::Loc loc = ascsim::Loc::Of("BlockReduceMax")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kBlockReduceMax, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -306,7 +308,7 @@ void BlockReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void BlockReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime,
                     const uint64_t mask[], const int32_t dstRepStride, const int32_t srcBlkStride,
-                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                    const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Of("BlockReduceMin")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kBlockReduceMin, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -314,7 +316,7 @@ void BlockReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void BlockReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask,
                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    ascsim::Loc loc = ascsim::Loc::Here()) {
+                    ascsim::Loc loc = ascsim::Loc::Of("BlockReduceMin")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kBlockReduceMin, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -323,7 +325,7 @@ void BlockReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const 
 template <typename T, bool isSetMask = true>
 void PairReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime,
                    const uint64_t mask[], const int32_t dstRepStride, const int32_t srcBlkStride,
-                   const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Here()) {
+                   const int32_t srcRepStride, ascsim::Loc loc = ascsim::Loc::Of("PairReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kPairReduceSum, dst, src, m::UseBits<T, isSetMask>(mask), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -331,7 +333,7 @@ void PairReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const i
 template <typename T, bool isSetMask = true>
 void PairReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask,
                    const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                   ascsim::Loc loc = ascsim::Loc::Here()) {
+                   ascsim::Loc loc = ascsim::Loc::Of("PairReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::IssueReduce(ascsim::Op::kPairReduceSum, dst, src, m::UseFirst<T, isSetMask>(mask, loc), repeatTime, dstRepStride,
                  srcBlkStride, srcRepStride, 0, loc);
@@ -340,7 +342,7 @@ void PairReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const i
 // One instruction, which adds the sums of its repeats up in a register (GetAccVal); sharedTmpBuffer is not touched.
 template <typename T, bool isSetMask = true>
 void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& /*sharedTmpBuffer*/,
-               const int32_t count, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const int32_t count, ascsim::Loc loc = ascsim::Loc::Of("ReduceSum")) {
   namespace m = ascsim_detail::moves;
   if (count < 1) return;
   m::IssueCounted(ascsim::Op::kWholeReduceSum, dst, src, static_cast<uint64_t>(count), 1, loc);
@@ -349,14 +351,14 @@ void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 template <typename T>
 void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
                const uint64_t mask[], const int32_t repeatTime, const int32_t srcRepStride,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("ReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::ReduceSumRepeats(dst, src, sharedTmpBuffer, m::Bits<T>(mask), repeatTime, srcRepStride, loc);
 }
 template <typename T>
 void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
                const int32_t mask, const int32_t repeatTime, const int32_t srcRepStride,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("ReduceSum")) {
   namespace m = ascsim_detail::moves;
   m::ReduceSumRepeats(dst, src, sharedTmpBuffer, m::First<T>(mask, loc), repeatTime, srcRepStride, loc);
 }
@@ -364,14 +366,14 @@ void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 // dst gets the value, and with calIndex the index in src, as an integer of the element's size.
 template <typename T>
 void ReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
-               const int32_t count, bool calIndex = false, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const int32_t count, bool calIndex = false, ascsim::Loc loc = ascsim::Loc::Of("ReduceMax")) {
   ascsim_detail::moves::ReduceExtremeFirst(ascsim::Op::kWholeReduceMax, dst, src, sharedTmpBuffer, count, calIndex,
                                            loc);
 }
 template <typename T>
 void ReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
                const uint64_t mask[], const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("ReduceMax")) {
   namespace m = ascsim_detail::moves;
   m::ReduceExtreme(ascsim::Op::kWholeReduceMax, dst, src, sharedTmpBuffer, m::Bits<T>(mask), repeatTime, srcRepStride,
                    calIndex, loc);
@@ -379,7 +381,7 @@ void ReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 template <typename T>
 void ReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
                const int32_t mask, const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("ReduceMax")) {
   namespace m = ascsim_detail::moves;
   m::ReduceExtreme(ascsim::Op::kWholeReduceMax, dst, src, sharedTmpBuffer, m::First<T>(mask, loc), repeatTime,
                    srcRepStride, calIndex, loc);
@@ -387,14 +389,14 @@ void ReduceMax(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 
 template <typename T>
 void ReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
-               const int32_t count, bool calIndex = false, ascsim::Loc loc = ascsim::Loc::Here()) {
+               const int32_t count, bool calIndex = false, ascsim::Loc loc = ascsim::Loc::Of("ReduceMin")) {
   ascsim_detail::moves::ReduceExtremeFirst(ascsim::Op::kWholeReduceMin, dst, src, sharedTmpBuffer, count, calIndex,
                                            loc);
 }
 template <typename T>
 void ReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
                const uint64_t mask[], const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("ReduceMin")) {
   namespace m = ascsim_detail::moves;
   m::ReduceExtreme(ascsim::Op::kWholeReduceMin, dst, src, sharedTmpBuffer, m::Bits<T>(mask), repeatTime, srcRepStride,
                    calIndex, loc);
@@ -402,7 +404,7 @@ void ReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 template <typename T>
 void ReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
                const int32_t mask, const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,
-               ascsim::Loc loc = ascsim::Loc::Here()) {
+               ascsim::Loc loc = ascsim::Loc::Of("ReduceMin")) {
   namespace m = ascsim_detail::moves;
   m::ReduceExtreme(ascsim::Op::kWholeReduceMin, dst, src, sharedTmpBuffer, m::First<T>(mask, loc), repeatTime,
                    srcRepStride, calIndex, loc);
@@ -410,7 +412,7 @@ void ReduceMin(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
 
 // Result of the last ReduceSum over the first n elements. Waits for queue V, but orders no accesses to memory.
 template <typename T>
-T GetAccVal(ascsim::Loc loc = ascsim::Loc::Here()) {
+T GetAccVal(ascsim::Loc loc = ascsim::Loc::Of("GetAccVal")) {
   ascsim_detail::moves::CheckReduceType<T>();
   return ascsim_detail::FromBits<T>(ascsim::ReadSpecialRegister(ascsim::SpecialRegister::kSum, loc));
 }
@@ -418,13 +420,13 @@ T GetAccVal(ascsim::Loc loc = ascsim::Loc::Here()) {
 // Of the last repeat of WholeReduceMax or WholeReduceMin: on A2, ReduceMax and ReduceMin leave indices of their own
 // last round here. The index has the bits of an integer of the element's size.
 template <typename T>
-void GetReduceMaxMinCount(T& maxMinValue, T& maxMinIndex, ascsim::Loc loc = ascsim::Loc::Here()) {
+void GetReduceMaxMinCount(T& maxMinValue, T& maxMinIndex, ascsim::Loc loc = ascsim::Loc::Of("GetReduceMaxMinCount")) {
   ascsim_detail::moves::CheckReduceType<T>();
   maxMinValue = ascsim_detail::FromBits<T>(ascsim::ReadSpecialRegister(ascsim::SpecialRegister::kExtreme, loc));
   maxMinIndex = ascsim_detail::FromBits<T>(ascsim::ReadSpecialRegister(ascsim::SpecialRegister::kExtremeIndex, loc));
 }
 template <typename T>
-void GetReduceMaxMinCount(T& maxMinValue, ascsim::Loc loc = ascsim::Loc::Here()) {
+void GetReduceMaxMinCount(T& maxMinValue, ascsim::Loc loc = ascsim::Loc::Of("GetReduceMaxMinCount")) {
   ascsim_detail::moves::CheckReduceType<T>();
   maxMinValue = ascsim_detail::FromBits<T>(ascsim::ReadSpecialRegister(ascsim::SpecialRegister::kExtreme, loc));
 }

@@ -82,7 +82,8 @@ bool Exists(Space space, uint64_t address, uint64_t size);
 void MarkFreed(Space space, uint64_t address, uint64_t size, bool freed, Loc loc);
 
 // A breach found by an API header itself (queue protocol, parameters). `rule` by its name in rules.h.
-void ReportBreach(const char* rule, Loc loc, const char* message);
+// `remedy` null: the rule's own.
+void ReportBreach(const char* rule, Loc loc, const char* message, const char* remedy = nullptr);
 
 // Something that makes going on pointless (more UB than there is, an assertion of the kernel): ends the launch with an
 // error.

@@ -52,8 +52,12 @@ constexpr uint32_t kRepeatBytes = kBlockBytes * kBlocksPerRepeat;
 struct Loc {
   const char* file = nullptr;
   uint32_t line = 0;
+  const char* api = nullptr;  // what the line calls, where that is not the instruction's own name
   static constexpr Loc Here(const char* file = __builtin_FILE(), uint32_t line = __builtin_LINE()) {
-    return {file, line};
+    return {file, line, nullptr};
+  }
+  static constexpr Loc Of(const char* api, const char* file = __builtin_FILE(), uint32_t line = __builtin_LINE()) {
+    return {file, line, api};
   }
 };
 

@@ -109,6 +109,8 @@ class Checker {
   std::unique_ptr<State> state_;
 };
 
+// What the line calls: "DataCopyPad", "ReduceSum"; "the code" where that is not known.
+std::string CallName(const Party& party);
 // "error: race-raw in vector_add, AIV 3, block 51: V Add at k.cpp:47 reads UB [0x100, 0x200) ... no MTE2_V flag between
 // ..."
 std::string Format(const Breach& breach);

@@ -44,7 +44,9 @@ uint32_t Sites::Find(Op op, Loc loc) {
   const auto [begin, end] = numbers_.equal_range(hash);
   for (auto i = begin; i != end; ++i) {
     const Site& site = sites_[i->second];
-    if (site.op == op && site.loc.file == loc.file && site.loc.line == loc.line) return i->second;
+    if (site.op == op && site.loc.file == loc.file && site.loc.line == loc.line && site.loc.api == loc.api) {
+      return i->second;
+    }
   }
   if (sites_.size() >= kMaxSites) return 0;
   const auto number = static_cast<uint32_t>(sites_.size());
@@ -190,7 +192,10 @@ void Findings::AfterFree(const Current& now, AccessKind kind, Loc freed, Space s
   blocks_.Fill(&breach->second);
   Place(breach, space, address, size);
   breach->what = std::string(Verb(kind)) + " a buffer that was given back at " + Where(freed);
-  breach->remedy = "move FreeTensor behind " + Act(breach->first) + ", or AllocTensor again before it";
+  breach->remedy = freed.api == nullptr
+                       ? "move FreeTensor behind " + Act(breach->first) + ", or AllocTensor again before it"
+                       : "move " + std::string(freed.api) + " behind " + Act(breach->first) +
+                             ", or InitBuffer again before it and take a new tensor";
 }
 
 void Findings::FlagSetTwice(int core, const Instruction& set, uint32_t first_site) {

@@ -23,7 +23,7 @@ class Sites {
   uint32_t Intern(Op op, Loc loc) {
     Entry& recent = recent_[Hash(op, loc) % kRecent];
     if (recent.number == 0 || recent.site.op != op || recent.site.loc.file != loc.file ||
-        recent.site.loc.line != loc.line) {
+        recent.site.loc.line != loc.line || recent.site.loc.api != loc.api) {
       recent = {{op, loc}, Find(op, loc)};
     }
     return recent.number;

@@ -48,9 +48,14 @@ std::string Where(Loc loc) {
   return std::string(slash == nullptr ? loc.file : slash + 1) + ":" + std::to_string(loc.line);
 }
 
+std::string CallName(const Party& party) {
+  if (party.loc.api != nullptr) return party.loc.api;
+  return party.op == Op::kNone ? "the code" : ApiName(party.op);
+}
+
 std::string Act(const Party& party) {
   const std::string where = " at " + Where(party.loc);
-  return party.op == Op::kNone ? "the code" + where : ApiName(party.op) + where;
+  return CallName(party) + where;
 }
 
 std::string CoreAndBlock(const Party& party) {
@@ -79,7 +84,10 @@ std::string Format(const Breach& breach) {
   text += ": ";
   if (breach.first.op != Op::kNone) text += std::string(PipeLabel(breach.first.pipe)) + " ";
   text += breach.first.loc.file == nullptr && breach.first.op == Op::kNone ? "" : Act(breach.first) + ": ";
-  text += breach.what;
+  // What API headers find starts with the function's name, too.
+  const std::string name = CallName(breach.first) + ": ";
+  text +=
+      breach.first.op == Op::kNone && breach.what.rfind(name, 0) == 0 ? breach.what.substr(name.size()) : breach.what;
   if (breach.size > 0) {
     char range[96];
     std::snprintf(range, sizeof(range), " [0x%llx, 0x%llx)", static_cast<unsigned long long>(breach.address),

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <limits>
 #include <map>
 #include <sstream>
 #include <string_view>
@@ -37,7 +39,7 @@ struct Extra {
   double ub_rows = 0;
 };
 
-std::vector<Field> Fields(Machine* m, Extra* extra) {
+std::vector<Field> CoreFields(Machine* m) {
   return {
       {"chip.cube_cores", Kind::kCount, &m->cube_cores},
       {"chip.vector_cores", Kind::kCount, &m->vector_cores},
@@ -61,6 +63,11 @@ std::vector<Field> Fields(Machine* m, Extra* extra) {
       {"sync.cross_flag", Kind::kCycles, &m->cross_flag},
       {"launch.base", Kind::kCycles, &m->launch_base},
       {"launch.per_block", Kind::kCycles, &m->launch_per_block},
+  };
+}
+
+std::vector<Field> MemoryFields(Machine* m, Extra* extra) {
+  return {
       {"ub.groups", Kind::kCount, &m->ub_groups},
       {"ub.banks_per_group", Kind::kCount, &m->ub_banks_per_group},
       {"ub.rows", Kind::kCount, &extra->ub_rows},
@@ -91,6 +98,11 @@ std::vector<Field> Fields(Machine* m, Extra* extra) {
       {"l2.line_atomic", Kind::kCycles, &m->line_atomic},
       {"l2.atomic", Kind::kBytesPerCycle, &m->atomic_bytes_per_cycle},
       {"vector.dispatch", Kind::kCycles, &m->vector_dispatch},
+  };
+}
+
+std::vector<Field> ModelFields(Machine* m) {
+  return {
       {"model.run_ahead", Kind::kCycles, &m->run_ahead},
       {"model.stream_smoothing", Kind::kRatio, &m->stream_smoothing},
       {"model.stream_patience", Kind::kRatio, &m->stream_patience},
@@ -102,6 +114,14 @@ std::vector<Field> Fields(Machine* m, Extra* extra) {
       {"model.sharing_gap", Kind::kRatio, &m->sharing_gap},
       {"model.sharing_memory", Kind::kRatio, &m->sharing_memory},
   };
+}
+
+std::vector<Field> Fields(Machine* m, Extra* extra) {
+  std::vector<Field> fields = CoreFields(m);
+  for (const std::vector<Field>& more : {MemoryFields(m, extra), ModelFields(m)}) {
+    fields.insert(fields.end(), more.begin(), more.end());
+  }
+  return fields;
 }
 
 std::vector<CurveField> Curves(Machine* m) {
@@ -404,11 +424,27 @@ class Reader {
     const Constant& constant = found->second.constant;
     for (const UnitOf& unit : kUnits) {
       if (unit.kind != kind || constant.unit != unit.name) continue;
-      if (!unit.per_second) return constant.value * unit.factor;
-      return kind == Kind::kCycles ? constant.value * unit.factor * mhz : constant.value * unit.factor / mhz;
+      const double value = constant.value * unit.factor;
+      const double converted = !unit.per_second ? value : kind == Kind::kCycles ? value * mhz : value / mhz;
+      RequireBounded(key, kind, converted, found->second.where);
+      return converted;
     }
     throw MachineError(found->second.where + ": " + key + ": unit: expected one of " + UnitsFor(kind) + ", got \"" +
                        constant.unit + "\"");
+  }
+
+  // Beyond, sums of times overflow. The greatest time is half a second at 1.8 GHz, the least bandwidth 2 MB/s.
+  static void RequireBounded(const std::string& key, Kind kind, double value, const std::string& where) {
+    constexpr double kMostCycles = 1e9, kLeastRate = 1e-3, kMostRate = 1e9, kLeastMegahertz = 1, kMostMegahertz = 1e6;
+    double least = 0, most = std::numeric_limits<double>::infinity();
+    if (kind == Kind::kCycles) most = kMostCycles;
+    if (kind == Kind::kBytesPerCycle || kind == Kind::kRatio) least = kLeastRate, most = kMostRate;
+    if (kind == Kind::kMegahertz) least = kLeastMegahertz, most = kMostMegahertz;
+    if (value == 0 || (value >= least && value <= most)) return;
+    std::array<char, 96> text{};
+    std::snprintf(text.data(), text.size(), "expected %g to %g %s, got %g", least, most,
+                  UnitsFor(kind).substr(0, UnitsFor(kind).find(',')).c_str(), value);
+    throw MachineError(where + ": " + key + ": " + text.data());
   }
 
   void Store(const Field& field, double mhz) {

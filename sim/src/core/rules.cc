@@ -137,7 +137,7 @@ std::string_view RuleRemedy(Rule rule) {
     case Rule::kGatherAcrossBlock:
       return "keep both halves in one block of 32 bytes: pad, or read 16-bit elements";
     case Rule::kParameterRange:
-      return "cut the work into several calls";
+      return "use a value in that range";
     case Rule::kMaskWidth:
       return "mask at most 256 bytes of elements a repeat";
     case Rule::kOverlap:

@@ -38,6 +38,18 @@ uint64_t TensorLimit(const Operand& operand, AccessKind kind, const Allocation* 
   return end <= filled ? std::max(end, operand.end) : operand.end;
 }
 
+// Addresses of the host change from run to run; beyond a megabyte the distance does, too.
+std::string NearestText(const GlobalMemory& memory, uint64_t address) {
+  constexpr uint64_t kNear = uint64_t{1} << 20;
+  const Allocation* nearest = memory.Nearest(address);
+  if (nearest == nullptr) return "";
+  const bool before = address < nearest->address;
+  const uint64_t distance = before ? nearest->address - address : address - (nearest->address + nearest->size);
+  if (distance > kNear) return ", none within a megabyte";
+  return ", " + std::to_string(distance) + " bytes " + (before ? "before the start" : "behind the end") + " of GM #" +
+         std::to_string(nearest->number) + ", which has " + std::to_string(nearest->size);
+}
+
 // What lies outside the tensor that an operand was made of.
 void CheckTensor(Execution& execution, const Operand& operand, uint64_t address, uint64_t size, AccessKind kind,
                  const Allocation* allocation) {
@@ -110,7 +122,7 @@ uint8_t* Execution::OutOfBounds(const Operand& operand, uint64_t address, uint64
     if (address == 0) {
       what += "a null GM pointer";
     } else if (allocation == nullptr) {
-      what += "a GM address outside every allocation";
+      what += "a GM address outside every allocation" + NearestText(Launch::Current()->memory(), address);
     } else if (allocation->freed) {
       rule = Rule::kUseAfterFree;
       what += "offset " + std::to_string(address - allocation->address) + " of GM #" +
@@ -171,6 +183,8 @@ void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t
     if (const Allocation* allocation = Launch::Current()->memory().Find(address); allocation != nullptr) {
       breach.allocation = allocation->number;
       breach.address = address - allocation->address;
+    } else {
+      breach.address = breach.size = 0;
     }
   }
   breach.what = what;

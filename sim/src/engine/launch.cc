@@ -370,6 +370,16 @@ void Launch::FinishStats(Core& core) {
   stats.traffic = timing_->traffic(core.index);
 }
 
+LaunchStats Launch::EndAtExit(int status) {
+  KernelCode::Set(false);
+  watchdog_.reset();
+  const std::string place =
+      running_->last.file == nullptr ? "before its first instruction" : "after " + Describe(running_->last);
+  error_ = Where(*running_) + ", " + place + ": the kernel called exit(" + std::to_string(status) + ")";
+  for (auto& core : cores_) FinishStats(*core);
+  return TakeStats();
+}
+
 LaunchStats Launch::TakeStats() {
   LaunchStats stats;
   stats.kernel = kernel_;

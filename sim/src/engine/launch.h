@@ -54,6 +54,8 @@ class Launch {
   // Runs to the end, or to the first error that ends it (stats().error).
   void Run();
   LaunchStats TakeStats();
+  // The kernel has called exit(): what has happened so far, on the fiber that never comes back.
+  LaunchStats EndAtExit(int status);
 
   // The launch and the core whose fiber runs; null outside.
   static Launch* Current();

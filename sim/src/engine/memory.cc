@@ -155,6 +155,19 @@ const Allocation* GlobalMemory::Find(uint64_t address) const {
   return last_;
 }
 
+const Allocation* GlobalMemory::Nearest(uint64_t address) const {
+  const Allocation* nearest = nullptr;
+  uint64_t least = ~uint64_t{0};
+  for (const auto& [begin, allocation] : allocations_) {
+    if (allocation.freed) continue;
+    const uint64_t distance = address < begin ? begin - address : address - (begin + allocation.size);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = &allocation;
+  }
+  return nearest;
+}
+
 const Allocation* GlobalMemory::Before(uint64_t address) const {
   const auto next = allocations_.upper_bound(address);
   if (next == allocations_.begin()) return nullptr;

@@ -34,6 +34,8 @@ class GlobalMemory {
   const Allocation* Find(uint64_t address) const;
   // The allocation (live or freed) whose pages end before `address`, by a guard page at most, else null.
   const Allocation* Before(uint64_t address) const;
+  // Live allocation that is nearest to an address outside all of them, else null.
+  const Allocation* Nearest(uint64_t address) const;
   // Live allocations, by address.
   const std::map<uint64_t, Allocation>& allocations() const { return allocations_; }
   uint64_t used() const { return used_; }

@@ -130,7 +130,7 @@ void MarkFreed(Space space, uint64_t address, uint64_t size, bool freed, Loc loc
   launch->checker().MarkFreed(launch->core().index, space, address, size, freed, loc);
 }
 
-void ReportBreach(const char* rule, Loc loc, const char* message) {
+void ReportBreach(const char* rule, Loc loc, const char* message, const char* remedy) {
   const ApiCall launch;
   if (launch->core().dead) return;
   for (int r = 0; r < kNumRules; ++r) {
@@ -139,6 +139,7 @@ void ReportBreach(const char* rule, Loc loc, const char* message) {
     breach.rule = static_cast<Rule>(r);
     breach.first = {Op::kNone, Pipe::kS, loc, launch->core().index};
     breach.what = message;
+    if (remedy != nullptr) breach.remedy = remedy;
     launch->checker().Report(std::move(breach));
     return;
   }

@@ -17,6 +17,7 @@ constexpr uint32_t kMaxBurstBytes = (1u << 21) - 1;  // 21 bits of DataCopyPad's
 // Beyond these an instruction is not executed at all: what it asks for is no slip, but a number gone wrong (a negative
 // count or index, say), and arithmetic on it would overflow or take for ever. No memory of a core has a megabyte.
 constexpr uint64_t kMaxLocalAddress = uint64_t{1} << 30;
+constexpr uint64_t kNoAddress = uint64_t{1} << 40;  // of a LocalTensor that nobody allocated, see tensor.h
 constexpr uint64_t kMaxGlobalAddress = uint64_t{1} << 56;
 constexpr uint64_t kMaxElements = uint64_t{1} << 18;  // of an instruction in counter mode
 constexpr uint64_t kMaxGathered = uint64_t{1} << 22;  // elements looked at by GatherMask, with strides of 0
@@ -57,11 +58,17 @@ bool Fits(const Check& check, const char* name, uint64_t value, uint64_t most, R
   check.Report(rule,
                std::string(name) + ": " + std::to_string(value) + " is beyond everything that there is" +
                    ": not executed (a negative number as an unsigned one?)",
-               "");
+               "use at most " + std::to_string(most));
   return false;
 }
 
 bool AddressFits(const Check& check, const Operand& operand, const char* name) {
+  // A part of a tensor without memory lies a little behind.
+  if (operand.space != Space::kGM && operand.address >= kNoAddress && operand.address - kNoAddress <= UINT32_MAX) {
+    check.Report(Rule::kOutOfBounds, std::string(name) + ": the tensor has no memory: it was never allocated",
+                 "take it from TBuf::Get, AllocTensor or DeQue");
+    return false;
+  }
   const uint64_t most = operand.space == Space::kGM ? kMaxGlobalAddress : kMaxLocalAddress;
   return Fits(check, name, operand.address, most, Rule::kOutOfBounds);
 }

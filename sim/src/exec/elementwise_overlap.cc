@@ -76,12 +76,13 @@ class Tracker {
 
 constexpr uint64_t kMaxTracked = uint64_t{1} << 20;  // more than any UB
 
-void ReportOverlap(Execution& execution, uint64_t address, const char* what) {
-  execution.Report(Rule::kOverlap, what, execution.instruction().dst.space, address, 1);
+// From the first byte that is wrong to the end of what both have.
+void ReportOverlap(Execution& execution, uint64_t begin, uint64_t end, const char* what) {
+  execution.Report(Rule::kOverlap, what, execution.instruction().dst.space, begin, end > begin ? end - begin : 1);
 }
 
 void CheckRepeats(Execution& execution, const Operand& src, uint32_t dst_bytes, uint32_t src_bytes,
-                  const Repeats& repeats, const Range& range) {
+                  const Repeats& repeats, const Range& range, uint64_t end) {
   const Operand& dst = execution.instruction().dst;
   Tracker tracker(range);
   // Elements of two sizes never overlap entirely; Cast.md warns of overlap where they widen only, so narrowing in place
@@ -92,11 +93,11 @@ void CheckRepeats(Execution& execution, const Operand& src, uint32_t dst_bytes, 
     const Layout in(runs, src, src_bytes);
     const Layout out(runs, dst, dst_bytes);
     if (const uint64_t bad = tracker.Read(in, RepeatAddress(src, r), src_bytes); bad != 0) {
-      return ReportOverlap(execution, bad, "a repeat reads what an earlier repeat of the instruction wrote");
+      return ReportOverlap(execution, bad, end, "a repeat reads what an earlier repeat of the instruction wrote");
     }
     const uint64_t bad = tracker.Write(out, RepeatAddress(dst, r), dst_bytes, dst_bytes == src_bytes);
     if (bad != 0 && !narrows_in_place) {
-      return ReportOverlap(execution, bad, "source and destination of a repeat overlap without being the same");
+      return ReportOverlap(execution, bad, end, "source and destination of a repeat overlap without being the same");
     }
     tracker.NextRepeat();
   }
@@ -118,7 +119,7 @@ void CheckOverlap(Execution& execution, const Operand& src, uint32_t dst_bytes, 
   if (same && src.block_stride > 0 && (repeats.count() == 1 || src.repeat_stride >= reach)) return;
   const Range range{std::min(in.begin, out.begin), std::max(in.end, out.end)};
   if (range.end - range.begin > kMaxTracked) return;
-  CheckRepeats(execution, src, dst_bytes, src_bytes, repeats, range);
+  CheckRepeats(execution, src, dst_bytes, src_bytes, repeats, range, std::min(in.end, out.end));
 }
 
 }  // namespace ascsim

@@ -226,8 +226,11 @@ uint32_t LaunchOnStream(const char* kernel, uint32_t block_dim, void* stream, co
   const std::lock_guard lock(Device::Mutex());
   aclError error = ACL_SUCCESS;
   acl::Stream* const target = acl::FindStream(stream, kernel, &error);
-  if (target == nullptr) return static_cast<uint32_t>(error);
   Device& device = Device::InstanceOrExit();
+  if (target == nullptr) {
+    device.CountFailure();
+    return static_cast<uint32_t>(error);
+  }
   const auto limit = static_cast<uint32_t>(device.machine().max_block_dim);
   if (block_dim == 0 || block_dim > limit) {
     device.CountFailure();

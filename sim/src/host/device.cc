@@ -77,6 +77,7 @@ void Finish(int program_status) {
   if (instance == nullptr) return;
   int status = 0;
   try {
+    instance->KeepUnfinished(program_status);
     instance->Flush();
   } catch (const Error& error) {
     std::fprintf(stderr, "ascsim: error: %s\n", error.what());
@@ -218,6 +219,14 @@ const LaunchStats& Device::Launch(const std::string& kernel, uint32_t block_dim,
   if (traced) trace_->EndLaunch(stats);
   Keep(std::move(stats));
   return last_;
+}
+
+void Device::KeepUnfinished(int status) {
+  if (!running_ || ascsim::Launch::Current() == nullptr) return;
+  running_ = false;
+  LaunchStats stats = ascsim::Launch::Current()->EndAtExit(status);
+  if (trace_ != nullptr && launches_ < options_.trace_launches) trace_->EndLaunch(stats);
+  Keep(std::move(stats));
 }
 
 bool Device::Free(void* pointer) {

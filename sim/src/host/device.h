@@ -56,6 +56,8 @@ class Device {
   uint64_t failed_launches() const { return failed_launches_; }
   // A launch that was refused before it began.
   void CountFailure() { ++failed_launches_; }
+  // The process ends inside a kernel, which has called exit(status): that launch failed.
+  void KeepUnfinished(int status);
 
  private:
   void Keep(LaunchStats stats);

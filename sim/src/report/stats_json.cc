@@ -16,11 +16,9 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kSpaceNames[kNumSpaces] = {"GM", "UB", "L1"};
 
 Json PartyJson(const Party& party) {
-  return {{"instruction", OpName(party.op)},
-          {"queue", PipeName(party.pipe)},
-          {"file", party.loc.file == nullptr ? "" : party.loc.file},
-          {"line", party.loc.line},
-          {"core", party.core},
+  return {{"call", CallName(party)},       {"instruction", OpName(party.op)},
+          {"queue", PipeName(party.pipe)}, {"file", party.loc.file == nullptr ? "" : party.loc.file},
+          {"line", party.loc.line},        {"core", party.core},
           {"block", party.block}};
 }
 

@@ -70,6 +70,68 @@ struct TraceRecorder::State {
   }
   // Process number of a core in the trace.
   static int Process(const Event& event, int core) { return static_cast<int>(event.launch) * 1000 + core + 1; }
+
+  // Names of processes and threads; false: there are none.
+  bool WriteNames(std::FILE* file) const {
+    const char* separator = "";
+    for (size_t l = 0; l < launches.size(); ++l) {
+      const LaunchInfo& launch = launches[l];
+      for (size_t c = 0; c < launch.cores.size(); ++c) {
+        const int process = static_cast<int>(l) * 1000 + static_cast<int>(c) + 1;
+        std::fprintf(file, "%s{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":\"%s: %s\"}}",
+                     separator, process, Escape(launch.kernel).c_str(), launch.cores[c].c_str());
+        separator = ",\n";
+        for (int p = 0; p < kNumPipes; ++p) {
+          std::fprintf(file,
+                       ",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}",
+                       process, p + 1, PipeName(static_cast<Pipe>(p)));
+        }
+      }
+    }
+    return *separator != 0;
+  }
+
+  // `arrow`: flags so far, each an arrow with a number of its own.
+  void WriteEvent(std::FILE* file, const Event& e, uint64_t* arrow) const {
+    const LaunchInfo& launch = launches[e.launch];
+    const double begin = Microseconds(launch, e.begin), end = Microseconds(launch, e.end);
+    const int process = Process(e, e.core), thread = static_cast<int>(e.pipe) + 1;
+    switch (e.kind) {
+      case Kind::kInstruction:
+        std::fprintf(
+            file,
+            "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"dur\":%.4f,\"name\":\"%s\",\"args\":{\"%s\":%" PRIu64
+            ",\"at\":\"%s:%u\"}}",
+            process, thread, begin, end - begin, OpName(e.op), e.detail == 1 ? "bytes" : "repeats", e.bytes,
+            Escape(e.loc.file == nullptr ? "" : e.loc.file).c_str(), e.loc.line);
+        break;
+      case Kind::kStall:
+        std::fprintf(
+            file,
+            "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"dur\":%.4f,\"name\":\"wait: %s\",\"cat\":\"stall\","
+            "\"cname\":\"grey\"}",
+            process, thread, begin, end - begin, StallName(static_cast<Stall>(e.detail)));
+        break;
+      case Kind::kFlag:
+      case Kind::kCrossFlag:
+        ++*arrow;
+        std::fprintf(file,
+                     "{\"ph\":\"s\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"id\":%" PRIu64
+                     ",\"name\":\"%s %d\",\"cat\":\"flag\"},\n"
+                     "{\"ph\":\"f\",\"bp\":\"e\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"id\":%" PRIu64
+                     ",\"name\":\"%s %d\",\"cat\":\"flag\"}",
+                     process, thread, begin, *arrow, e.kind == Kind::kFlag ? "flag" : "cross-core flag", e.detail,
+                     Process(e, e.other_core), static_cast<int>(e.other_pipe) + 1, end, *arrow,
+                     e.kind == Kind::kFlag ? "flag" : "cross-core flag", e.detail);
+        break;
+      case Kind::kBreach:
+        std::fprintf(
+            file,
+            "{\"ph\":\"i\",\"s\":\"p\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"name\":\"%s\",\"cat\":\"broken rule\"}",
+            process, thread, begin, Escape(breaches[e.breach]).c_str());
+        break;
+    }
+  }
 };
 
 TraceRecorder::TraceRecorder(uint64_t max_events) : state_(std::make_unique<State>()) {
@@ -158,63 +220,12 @@ bool TraceRecorder::Write(const std::string& path) const {
                "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"simulated\":\"ascsim\",\"dropped_events\":%" PRIu64
                "},\"traceEvents\":[\n",
                state_->dropped);
-  const char* separator = "";
-  for (size_t l = 0; l < state_->launches.size(); ++l) {
-    const State::LaunchInfo& launch = state_->launches[l];
-    for (size_t c = 0; c < launch.cores.size(); ++c) {
-      const int process = static_cast<int>(l) * 1000 + static_cast<int>(c) + 1;
-      std::fprintf(file, "%s{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":\"%s: %s\"}}",
-                   separator, process, Escape(launch.kernel).c_str(), launch.cores[c].c_str());
-      separator = ",\n";
-      for (int p = 0; p < kNumPipes; ++p) {
-        std::fprintf(file,
-                     ",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}",
-                     process, p + 1, PipeName(static_cast<Pipe>(p)));
-      }
-    }
-  }
+  const char* separator = state_->WriteNames(file) ? ",\n" : "";
   uint64_t arrow = 0;
   for (const Event& e : state_->events) {
-    const State::LaunchInfo& launch = state_->launches[e.launch];
-    const double begin = state_->Microseconds(launch, e.begin), end = state_->Microseconds(launch, e.end);
-    const int process = State::Process(e, e.core), thread = static_cast<int>(e.pipe) + 1;
     std::fputs(separator, file);
     separator = ",\n";
-    switch (e.kind) {
-      case Kind::kInstruction:
-        std::fprintf(
-            file,
-            "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"dur\":%.4f,\"name\":\"%s\",\"args\":{\"%s\":%" PRIu64
-            ",\"at\":\"%s:%u\"}}",
-            process, thread, begin, end - begin, OpName(e.op), e.detail == 1 ? "bytes" : "repeats", e.bytes,
-            Escape(e.loc.file == nullptr ? "" : e.loc.file).c_str(), e.loc.line);
-        break;
-      case Kind::kStall:
-        std::fprintf(
-            file,
-            "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"dur\":%.4f,\"name\":\"wait: %s\",\"cat\":\"stall\","
-            "\"cname\":\"grey\"}",
-            process, thread, begin, end - begin, StallName(static_cast<Stall>(e.detail)));
-        break;
-      case Kind::kFlag:
-      case Kind::kCrossFlag:
-        ++arrow;
-        std::fprintf(file,
-                     "{\"ph\":\"s\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"id\":%" PRIu64
-                     ",\"name\":\"%s %d\",\"cat\":\"flag\"},\n"
-                     "{\"ph\":\"f\",\"bp\":\"e\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"id\":%" PRIu64
-                     ",\"name\":\"%s %d\",\"cat\":\"flag\"}",
-                     process, thread, begin, arrow, e.kind == Kind::kFlag ? "flag" : "cross-core flag", e.detail,
-                     State::Process(e, e.other_core), static_cast<int>(e.other_pipe) + 1, end, arrow,
-                     e.kind == Kind::kFlag ? "flag" : "cross-core flag", e.detail);
-        break;
-      case Kind::kBreach:
-        std::fprintf(
-            file,
-            "{\"ph\":\"i\",\"s\":\"p\",\"pid\":%d,\"tid\":%d,\"ts\":%.4f,\"name\":\"%s\",\"cat\":\"broken rule\"}",
-            process, thread, begin, Escape(state_->breaches[e.breach]).c_str());
-        break;
-    }
+    state_->WriteEvent(file, e, &arrow);
   }
   std::fputs("\n]}\n", file);
   const bool good = std::ferror(file) == 0;
