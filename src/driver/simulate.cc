@@ -70,6 +70,8 @@ ordered_json KernelRow(const ordered_json& launch) {
     return queue.empty() ? 0.0 : summary["queues"][queue]["busy_mean"].get<double>();
   };
   const std::string bound = summary["bound"], next = summary["next"];
+  ordered_json bytes = ordered_json::object();
+  for (const auto& [path, traffic] : summary["paths"].items()) bytes[path] = traffic["bytes"];
   return {{"kernel", launch["kernel"]},
           {"microseconds", summary["microseconds"]},
           {"cycles", launch["total_cycles"]},
@@ -78,7 +80,8 @@ ordered_json KernelRow(const ordered_json& launch) {
           {"busy", busy(bound)},
           {"next", next},
           {"next_busy", busy(next)},
-          {"imbalance", summary["imbalance"]}};
+          {"imbalance", summary["imbalance"]},
+          {"bytes", std::move(bytes)}};
 }
 
 // Of the launches from `first` on; adds them up.
