@@ -63,6 +63,12 @@ Status RunPass(const Plan& plan, const testing::CaseData& data, bool backward, t
   return backend.backward(problem, data.inputs, data.grad_output.data(), gradients, {}, SerialExecutor(), {});
 }
 
+// Null for "auto" when there is nothing to launch.
+const ascend::Variant* Chosen(const Options& options, const Problem& problem, const ascend::Chip& chip, bool backward) {
+  if (options.variant != "auto") return ascend::FindVariant(options.variant);
+  return ascend::ChooseVariant(problem, chip, backward);
+}
+
 // What counts of a kernel, from the simulator's statistics (sim/docs/stats.md).
 ordered_json KernelRow(const ordered_json& launch) {
   const ordered_json& summary = launch["summary"];
@@ -140,19 +146,23 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
           {"passes", ordered_json::array()}};
   const double samples =
       static_cast<double>(problem.batch * problem.num_queries * problem.num_heads * problem.SamplesPerQuery());
-  const testing::CaseData data = testing::MakeCase(test_case);
+  testing::CaseData data;
+  if (!options.choose) data = testing::MakeCase(test_case);
   testing::Results results;
   size_t seen = 0;
   for (const bool backward : {false, true}) {
     if (!(backward ? plan.backward && plan.backends.front()->backward : plan.forward)) continue;
+    const ascend::Variant* chosen = Chosen(options, problem, chip, backward);
+    if (options.choose) {
+      (*all)["passes"].push_back({{"pass", backward ? "backward" : "forward"}});
+      if (chosen != nullptr) (*all)["passes"].back()["variant"] = chosen->name;
+      continue;
+    }
     if (Status status = RunPass(plan, data, backward, &results); !status.ok()) return status;
     if (Status status = ascend::FlushSimulator(); !status.ok()) return status;
     const ordered_json stats = ordered_json::parse(Read(files.stats()), nullptr, false);
     const ordered_json launches = stats.is_object() ? stats["launches"] : ordered_json::array();
     ordered_json row = PassRow(launches, seen, backward, samples, chip.vector_cores);
-    // Null for "auto" when there is nothing to launch.
-    const ascend::Variant* chosen = options.variant == "auto" ? ascend::ChooseVariant(problem, chip, backward)
-                                                              : ascend::FindVariant(options.variant);
     if (chosen != nullptr) row["variant"] = chosen->name;
     (*all)["passes"].push_back(std::move(row));
     seen = launches.size();
@@ -192,6 +202,10 @@ int Simulate(const Options& options) {
   }
   if (options.json) {
     std::printf("%s\n", all.dump(2).c_str());
+  } else if (options.choose) {
+    for (const ordered_json& pass : all["passes"]) {
+      std::printf("%-8s %s\n", pass["pass"].get<std::string>().c_str(), pass.value("variant", "nothing to do").c_str());
+    }
   } else {
     Print(all);
   }
