@@ -71,7 +71,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _make_plan(driver: Driver, settings: Settings, wanted: tuple[str, ...] | None) -> Plan:
     listed = driver.list()
-    names = tuple(variant["name"] for variant in listed["variants"] if variant["name"] != "auto")
+    known = [*listed["variants"], *listed.get("comparisons", [])]
+    names = tuple(variant["name"] for variant in known if variant["name"] != "auto")
     for name in wanted or ():
         if name not in names:
             raise ValueError(f"variants: expected some of {', '.join(names)}, got {name!r}")

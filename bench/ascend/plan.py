@@ -128,7 +128,7 @@ WANTED_SWITCHES = (
 
 def ablations(listed: dict[str, Any]) -> list[Ablation]:
     """All that this driver can do."""
-    names = {variant["name"] for variant in listed["variants"]}
+    names = {variant["name"] for variant in (*listed["variants"], *listed.get("comparisons", []))}
     found = [one for one in ABLATIONS if {one.base, one.without} <= names]
     for switch in listed.get("ablations", []):
         passes = tuple(switch.get("passes", PASSES))

@@ -63,10 +63,35 @@ Status RunPass(const Plan& plan, const testing::CaseData& data, bool backward, t
   return backend.backward(problem, data.inputs, data.grad_output.data(), gradients, {}, SerialExecutor(), {});
 }
 
+// Of the name, one of Comparisons() too; null when there is none.
+const ascend::Variant* Find(const std::string& name) {
+  for (const ascend::Variant* variant : ascend::Comparisons()) {
+    if (name == variant->name) return variant;
+  }
+  return ascend::FindVariant(name);
+}
+
 // Null for "auto" when there is nothing to launch.
 const ascend::Variant* Chosen(const Options& options, const Problem& problem, const ascend::Chip& chip, bool backward) {
-  if (options.variant != "auto") return ascend::FindVariant(options.variant);
-  return ascend::ChooseVariant(problem, chip, backward);
+  return options.variant == "auto" ? ascend::ChooseVariant(problem, chip, backward) : Find(options.variant);
+}
+
+// The one case, for the backend of the variant.
+Status PlanFor(Options options, const Backend& backend, Plan* plan) {
+  options.backends = {"reference"};  // takes everything
+  if (Status status = MakePlan(options, {"detr-enc"}, false, plan); !status.ok()) return status;
+  if (plan->cases.size() != 1) {
+    return Status::InvalidArgument("problems: expected one for simulate, got " + std::to_string(plan->cases.size()));
+  }
+  plan->backends = {&backend};
+  return backend.supports(plan->cases.front().test_case.problem);
+}
+
+// Tells what was chosen and runs nothing.
+void Choose(const Options& options, const Problem& problem, bool backward, ordered_json* passes) {
+  const ascend::Variant* chosen = Chosen(options, problem, ascend::ChipOfDevice(), backward);
+  passes->push_back({{"pass", backward ? "backward" : "forward"}});
+  if (chosen != nullptr) passes->back()["variant"] = chosen->name;
 }
 
 // What counts of a kernel, from the simulator's statistics (sim/docs/stats.md).
@@ -152,10 +177,8 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
   size_t seen = 0;
   for (const bool backward : {false, true}) {
     if (!(backward ? plan.backward && plan.backends.front()->backward : plan.forward)) continue;
-    const ascend::Variant* chosen = Chosen(options, problem, chip, backward);
     if (options.choose) {
-      (*all)["passes"].push_back({{"pass", backward ? "backward" : "forward"}});
-      if (chosen != nullptr) (*all)["passes"].back()["variant"] = chosen->name;
+      Choose(options, problem, backward, &(*all)["passes"]);
       continue;
     }
     if (Status status = RunPass(plan, data, backward, &results); !status.ok()) return status;
@@ -163,6 +186,7 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
     const ordered_json stats = ordered_json::parse(Read(files.stats()), nullptr, false);
     const ordered_json launches = stats.is_object() ? stats["launches"] : ordered_json::array();
     ordered_json row = PassRow(launches, seen, backward, samples, chip.vector_cores);
+    const ascend::Variant* chosen = Chosen(options, problem, chip, backward);
     if (chosen != nullptr) row["variant"] = chosen->name;
     (*all)["passes"].push_back(std::move(row));
     seen = launches.size();
@@ -173,7 +197,8 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
 }  // namespace
 
 int Simulate(const Options& options) {
-  if (ascend::FindVariant(options.variant) == nullptr) return Refuse(ascend::UnknownVariant(options.variant).message());
+  const ascend::Variant* const variant = Find(options.variant);
+  if (variant == nullptr) return Refuse(ascend::UnknownVariant(options.variant).message());
   const Files files(options);
   ascend::SimulatorOptions simulator;
   simulator.chip = options.chip;
@@ -184,13 +209,9 @@ int Simulate(const Options& options) {
   simulator.progress = isatty(STDERR_FILENO) != 0;
   Status status = ascend::ConfigureSimulator(simulator);
   if (!status.ok()) return Refuse(status.message());
-  Options resolved = options;
-  resolved.backends = {options.variant == "auto" ? "ascend-sim" : "ascend-sim:" + options.variant};
+  const Backend backend = ascend::SimulatorBackend(*variant);
   Plan plan;
-  status = MakePlan(resolved, {"detr-enc"}, false, &plan);
-  if (status.ok() && plan.cases.size() != 1) {
-    status = Status::InvalidArgument("problems: expected one for simulate, got " + std::to_string(plan.cases.size()));
-  }
+  status = PlanFor(options, backend, &plan);
   if (!status.ok()) return Refuse(status.message());
   ordered_json all;
   status = SimulateCase(options, plan, files, &all);
