@@ -3,11 +3,11 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-long bench validate-sim lint format clean
+.PHONY: help setup build demo test test-long bench reproduce validate-sim lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
-	@echo 'Variables: ARGS="..." for demo and bench, QUICK=1 for bench, JOBS=n'
+	@echo 'Variables: ARGS="..." for demo, bench and reproduce, QUICK=1 for bench, JOBS=n'
 
 setup: ## install all Debian and Python packages that any target needs
 	@scripts/setup.sh all
@@ -31,6 +31,10 @@ bench: ## measure against the peers; QUICK=1 takes two minutes
 	@scripts/setup.sh bench
 	@scripts/build.sh
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
+
+reproduce: ## the paper's comparison on the simulated Ascend chip; ARGS=--quick takes three minutes
+	@scripts/setup.sh reproduce
+	@scripts/reproduce.sh $(ARGS)
 
 validate-sim: ## the figures published of the chip against the simulator: docs/validation.md
 	@scripts/setup.sh sim

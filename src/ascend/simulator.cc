@@ -246,7 +246,9 @@ Status SimulateBackward(const Variant& variant, const Problem& problem, const In
   return {};
 }
 
-Backend MakeBackend(const Variant& variant) {
+}  // namespace
+
+Backend SimulatorBackend(const Variant& variant) {
   Backend backend;
   const bool is_auto = &variant == Variants().front();
   backend.name = is_auto ? "ascend-sim" : std::string("ascend-sim:") + variant.name;
@@ -274,8 +276,6 @@ Backend MakeBackend(const Variant& variant) {
   return backend;
 }
 
-}  // namespace
-
 Status ConfigureSimulator(const SimulatorOptions& options) {
   const std::lock_guard lock(mutex);
   return ConfigureLocked(options, half_aligned_gathers);
@@ -293,7 +293,7 @@ Status FlushSimulator() {
 
 std::vector<Backend> SimulatorBackends() {
   std::vector<Backend> backends;
-  for (const Variant* variant : Variants()) backends.push_back(MakeBackend(*variant));
+  for (const Variant* variant : Variants()) backends.push_back(SimulatorBackend(*variant));
   return backends;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ascend/host/variants.h"
 #include "backends.h"
 
 namespace xmsda::ascend {
@@ -32,5 +33,8 @@ Status FlushSimulator();
 // "ascend-sim", which is the variant "auto", and "ascend-sim:<variant>". They need no workspace of the caller's, use no
 // worker of its executor, and may be called from any thread: one call at a time is simulated.
 std::vector<Backend> SimulatorBackends();
+
+// The backend of one variant, of Comparisons() too.
+Backend SimulatorBackend(const Variant& variant);
 
 }  // namespace xmsda::ascend

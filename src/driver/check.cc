@@ -22,9 +22,15 @@ ordered_json Row(const NamedCase& named, const Backend& backend) {
 }
 
 ordered_json ToJson(const testing::Difference& d) {
-  return {{"array", d.array},       {"ok", d.ok},   {"error_over_bound", d.error_over_bound},
-          {"worst_index", d.index}, {"got", d.got}, {"expected", d.expected},
-          {"bound", d.bound}};
+  return {{"array", d.array},
+          {"ok", d.ok},
+          {"error_over_bound", d.error_over_bound},
+          {"worst_index", d.index},
+          {"got", d.got},
+          {"expected", d.expected},
+          {"bound", d.bound},
+          {"rms_error", d.rms_error},
+          {"rms_expected", d.rms_expected}};
 }
 
 void PrintReport(const std::string& report) { std::fputs(report.c_str(), stdout); }

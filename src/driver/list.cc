@@ -17,12 +17,14 @@ int List(bool json) {
     all["backends"].push_back({{"name", backend.name}, {"description", backend.description}});
   }
 #ifdef XMSDA_ASCEND
-  for (const ascend::Variant* variant : ascend::Variants()) {
-    all["variants"].push_back({{"name", variant->name},
-                               {"description", variant->description},
-                               {"limits", variant->limits},
-                               {"backward", variant->backward != nullptr}});
-  }
+  const auto add = [&](const char* list, const ascend::Variant& variant) {
+    all[list].push_back({{"name", variant.name},
+                         {"description", variant.description},
+                         {"limits", variant.limits},
+                         {"backward", variant.backward != nullptr}});
+  };
+  for (const ascend::Variant* variant : ascend::Variants()) add("variants", *variant);
+  for (const ascend::Variant* variant : ascend::Comparisons()) add("comparisons", *variant);
 #endif
   for (const testing::Workload& workload : testing::Workloads()) {
     all["workloads"].push_back({{"name", workload.name},
@@ -41,11 +43,14 @@ int List(bool json) {
     std::printf("  %-22s %s\n", backend.name.c_str(), backend.description.c_str());
   }
 #ifdef XMSDA_ASCEND
+  const auto print = [](const ascend::Variant& variant) {
+    std::printf("  %-14s %s\n  %-14s takes %s%s\n", variant.name, variant.description, "", variant.limits,
+                variant.backward == nullptr ? "; forward only" : "");
+  };
   std::printf("variants of the Ascend kernels\n");
-  for (const ascend::Variant* variant : ascend::Variants()) {
-    std::printf("  %-14s %s\n  %-14s takes %s%s\n", variant->name, variant->description, "", variant->limits,
-                variant->backward == nullptr ? "; forward only" : "");
-  }
+  for (const ascend::Variant* variant : ascend::Variants()) print(*variant);
+  std::printf("for comparisons of times, with simulate only\n");
+  for (const ascend::Variant* variant : ascend::Comparisons()) print(*variant);
 #endif
   std::printf("workloads\n");
   for (const testing::Workload& workload : testing::Workloads()) {

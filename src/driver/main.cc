@@ -40,6 +40,7 @@ void AddSimulateOptions(CLI::App* mode, Options* options) {
   mode->add_option("--pass", options->pass, "forward, backward or both");
   mode->add_option("--trace", options->trace, "File for the timeline, which ui.perfetto.dev opens");
   mode->add_option("--stats", options->stats, "File for all statistics (JSON)");
+  mode->add_flag("--choose", options->choose, "Tell which variant each pass would take, simulate nothing");
   mode->add_flag("--json", options->json, "Print JSON instead of tables");
 }
 

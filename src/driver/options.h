@@ -33,6 +33,7 @@ struct Options {
   std::string chip = "910b2";
   std::string set;           // changes to the chip's table, "name=value,..."
   std::string trace, stats;  // files
+  bool choose = false;       // tell the variants, run nothing
 };
 
 struct NamedCase {

@@ -63,6 +63,37 @@ Status RunPass(const Plan& plan, const testing::CaseData& data, bool backward, t
   return backend.backward(problem, data.inputs, data.grad_output.data(), gradients, {}, SerialExecutor(), {});
 }
 
+// Of the name, one of Comparisons() too; null when there is none.
+const ascend::Variant* Find(const std::string& name) {
+  for (const ascend::Variant* variant : ascend::Comparisons()) {
+    if (name == variant->name) return variant;
+  }
+  return ascend::FindVariant(name);
+}
+
+// Null for "auto" when there is nothing to launch.
+const ascend::Variant* Chosen(const Options& options, const Problem& problem, const ascend::Chip& chip, bool backward) {
+  return options.variant == "auto" ? ascend::ChooseVariant(problem, chip, backward) : Find(options.variant);
+}
+
+// The one case, for the backend of the variant.
+Status PlanFor(Options options, const Backend& backend, Plan* plan) {
+  options.backends = {"reference"};  // takes everything
+  if (Status status = MakePlan(options, {"detr-enc"}, false, plan); !status.ok()) return status;
+  if (plan->cases.size() != 1) {
+    return Status::InvalidArgument("problems: expected one for simulate, got " + std::to_string(plan->cases.size()));
+  }
+  plan->backends = {&backend};
+  return backend.supports(plan->cases.front().test_case.problem);
+}
+
+// Tells what was chosen and runs nothing.
+void Choose(const Options& options, const Problem& problem, bool backward, ordered_json* passes) {
+  const ascend::Variant* chosen = Chosen(options, problem, ascend::ChipOfDevice(), backward);
+  passes->push_back({{"pass", backward ? "backward" : "forward"}});
+  if (chosen != nullptr) passes->back()["variant"] = chosen->name;
+}
+
 // What counts of a kernel, from the simulator's statistics (sim/docs/stats.md).
 ordered_json KernelRow(const ordered_json& launch) {
   const ordered_json& summary = launch["summary"];
@@ -70,6 +101,8 @@ ordered_json KernelRow(const ordered_json& launch) {
     return queue.empty() ? 0.0 : summary["queues"][queue]["busy_mean"].get<double>();
   };
   const std::string bound = summary["bound"], next = summary["next"];
+  ordered_json bytes = ordered_json::object();
+  for (const auto& [path, traffic] : summary["paths"].items()) bytes[path] = traffic["bytes"];
   return {{"kernel", launch["kernel"]},
           {"microseconds", summary["microseconds"]},
           {"cycles", launch["total_cycles"]},
@@ -78,7 +111,8 @@ ordered_json KernelRow(const ordered_json& launch) {
           {"busy", busy(bound)},
           {"next", next},
           {"next_busy", busy(next)},
-          {"imbalance", summary["imbalance"]}};
+          {"imbalance", summary["imbalance"]},
+          {"bytes", std::move(bytes)}};
 }
 
 // Of the launches from `first` on; adds them up.
@@ -137,19 +171,22 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
           {"passes", ordered_json::array()}};
   const double samples =
       static_cast<double>(problem.batch * problem.num_queries * problem.num_heads * problem.SamplesPerQuery());
-  const testing::CaseData data = testing::MakeCase(test_case);
+  testing::CaseData data;
+  if (!options.choose) data = testing::MakeCase(test_case);
   testing::Results results;
   size_t seen = 0;
   for (const bool backward : {false, true}) {
     if (!(backward ? plan.backward && plan.backends.front()->backward : plan.forward)) continue;
+    if (options.choose) {
+      Choose(options, problem, backward, &(*all)["passes"]);
+      continue;
+    }
     if (Status status = RunPass(plan, data, backward, &results); !status.ok()) return status;
     if (Status status = ascend::FlushSimulator(); !status.ok()) return status;
     const ordered_json stats = ordered_json::parse(Read(files.stats()), nullptr, false);
     const ordered_json launches = stats.is_object() ? stats["launches"] : ordered_json::array();
     ordered_json row = PassRow(launches, seen, backward, samples, chip.vector_cores);
-    // Null for "auto" when there is nothing to launch.
-    const ascend::Variant* chosen = options.variant == "auto" ? ascend::ChooseVariant(problem, chip, backward)
-                                                              : ascend::FindVariant(options.variant);
+    const ascend::Variant* chosen = Chosen(options, problem, chip, backward);
     if (chosen != nullptr) row["variant"] = chosen->name;
     (*all)["passes"].push_back(std::move(row));
     seen = launches.size();
@@ -160,7 +197,8 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
 }  // namespace
 
 int Simulate(const Options& options) {
-  if (ascend::FindVariant(options.variant) == nullptr) return Refuse(ascend::UnknownVariant(options.variant).message());
+  const ascend::Variant* const variant = Find(options.variant);
+  if (variant == nullptr) return Refuse(ascend::UnknownVariant(options.variant).message());
   const Files files(options);
   ascend::SimulatorOptions simulator;
   simulator.chip = options.chip;
@@ -171,13 +209,9 @@ int Simulate(const Options& options) {
   simulator.progress = isatty(STDERR_FILENO) != 0;
   Status status = ascend::ConfigureSimulator(simulator);
   if (!status.ok()) return Refuse(status.message());
-  Options resolved = options;
-  resolved.backends = {options.variant == "auto" ? "ascend-sim" : "ascend-sim:" + options.variant};
+  const Backend backend = ascend::SimulatorBackend(*variant);
   Plan plan;
-  status = MakePlan(resolved, {"detr-enc"}, false, &plan);
-  if (status.ok() && plan.cases.size() != 1) {
-    status = Status::InvalidArgument("problems: expected one for simulate, got " + std::to_string(plan.cases.size()));
-  }
+  status = PlanFor(options, backend, &plan);
   if (!status.ok()) return Refuse(status.message());
   ordered_json all;
   status = SimulateCase(options, plan, files, &all);
@@ -189,6 +223,10 @@ int Simulate(const Options& options) {
   }
   if (options.json) {
     std::printf("%s\n", all.dump(2).c_str());
+  } else if (options.choose) {
+    for (const ordered_json& pass : all["passes"]) {
+      std::printf("%-8s %s\n", pass["pass"].get<std::string>().c_str(), pass.value("variant", "nothing to do").c_str());
+    }
   } else {
     Print(all);
   }

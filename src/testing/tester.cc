@@ -162,17 +162,26 @@ Difference JudgeArray(const ArrayView& view) {
   worst.array = view.name;
   worst.error_over_bound = -1;
   const int64_t elements = view.NumElements();
+  double errors = 0, squares = 0, finite = 0;
   for (int64_t i = 0; i < elements; ++i) {
     const double got = LoadElement(view.dtype, view.buffer->data(), view.Offset(i));
+    const double expected = view.expected->value[static_cast<size_t>(i)];
+    if (std::isfinite(got) && std::isfinite(expected)) {
+      errors += (got - expected) * (got - expected);
+      squares += expected * expected;
+      ++finite;
+    }
     double bound = 0;
     const double ratio = ErrorOverBound(view, i, got, &bound);
     if (ratio <= worst.error_over_bound) continue;
     worst.error_over_bound = ratio;
     worst.index = view.IndexText(i);
     worst.got = got;
-    worst.expected = view.expected->value[static_cast<size_t>(i)];
+    worst.expected = expected;
     worst.bound = bound;
   }
+  worst.rms_error = finite > 0 ? std::sqrt(errors / finite) : 0;
+  worst.rms_expected = finite > 0 ? std::sqrt(squares / finite) : 0;
   worst.error_over_bound = std::max(worst.error_over_bound, 0.0);
   worst.ok = worst.error_over_bound <= 1;
   return worst;

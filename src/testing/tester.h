@@ -39,6 +39,8 @@ struct Difference {
   double expected = 0;
   double bound = 0;
   double error_over_bound = 0;  // of exact cases: 0 or infinity
+  double rms_error = 0;         // root mean square over the elements that are finite on both sides
+  double rms_expected = 0;      // and that of what was expected there
   bool ok = true;
 };
 

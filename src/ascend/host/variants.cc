@@ -60,6 +60,11 @@ const std::vector<const Variant*>& Variants() {
   return variants;
 }
 
+const std::vector<const Variant*>& Comparisons() {
+  static const std::vector<const Variant*> comparisons = {&kGridSample};
+  return comparisons;
+}
+
 const Variant* FindVariant(std::string_view name) {
   for (const Variant* variant : Variants()) {
     if (name == variant->name) return variant;

@@ -60,6 +60,8 @@ struct Variant {
 // "auto", which hands each problem to the variant that ChooseVariant names, comes first.
 const std::vector<const Variant*>& Variants();
 const Variant* FindVariant(std::string_view name);  // null when there is none of that name
+// What only comparisons of times run: no backends, since the judges of the tests have no terms for their arithmetic.
+const std::vector<const Variant*>& Comparisons();
 // "expected one of ..., got ..." for a name that FindVariant does not know.
 Status UnknownVariant(std::string_view name);
 
