@@ -145,10 +145,10 @@ def plot_scaling(run: Run, path: Path) -> bool:
         axis.set_xlabel("queries (levels of detr-enc, uniform sampling)")
         axis.set_ylabel("microseconds")
         axis.set_title(name, fontsize=9)
-        axis.legend(fontsize=7)
     for axis in (left, middle, right):
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.3)
+    figure.legend(*middle.get_legend_handles_labels(), fontsize=8, ncols=10, loc="outside lower center")
     figure.suptitle("Simulated: scaling over cores and over queries (910b2, fp16 value)", fontsize=11)
     _save(figure, path)
     return True
