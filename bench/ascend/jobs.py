@@ -103,12 +103,29 @@ class Outcome:
         """Plain values."""
         record = asdict(self)
         job = {key: value for key, value in record.pop("job").items() if value != ""}
-        return {"job": job, **record}
+        return {"job": job, **record, "kernels": by_name(self.kernels)}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Outcome:
         """The outcome that `as_json` made this of."""
         return cls(Job(**record["job"]), **{key: value for key, value in record.items() if key != "job"})
+
+
+def by_name(kernels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The kernels with their launches added up; queues are those of the longest launch.
+
+    One pass of grid-sample launches some 60 kernels, and a file of all of them takes megabytes.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    keep = ("kernel", "bound", "busy", "next", "next_busy")
+    for kernel in sorted(kernels, key=lambda one: -one["microseconds"]):
+        bytes_of = sum(size for path, size in kernel["bytes"].items() if path != "UB to UB")
+        known = found.setdefault(
+            kernel["kernel"], {key: kernel[key] for key in keep} | {"microseconds": 0.0, "bytes": {"memory": 0}}
+        )
+        known["microseconds"] += kernel["microseconds"]
+        known["bytes"]["memory"] += bytes_of
+    return list(found.values())
 
 
 def environment(strict: bool = False) -> dict[str, str]:
@@ -129,7 +146,7 @@ def parse_output(job: Job, text: str) -> Outcome:
         microseconds=record["microseconds"],
         cycles=record["cycles"],
         chosen=record.get("variant", job.variant),
-        kernels=record["kernels"],
+        kernels=by_name(record["kernels"]),
     )
 
 

@@ -130,7 +130,7 @@ class Run:
         if time is None or largest is None:
             return None
         kernel = largest.main_kernel()
-        moved = sum(size for one in largest.kernels for path, size in one["bytes"].items() if path != "UB to UB")
+        moved = sum(sum(one["bytes"].values()) for one in largest.kernels)
         return Number(
             time,
             jobs[-1].queries / problem_of(cell.row).queries,

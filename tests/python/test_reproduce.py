@@ -225,6 +225,11 @@ def test_output_of_the_driver_is_understood() -> None:
     assert (outcome.status, outcome.microseconds, outcome.main_kernel()["kernel"]) == ("ok", 12.0, "main")
     assert jobs.parse_output(replace(job, pass_name="forward"), text).status == "n/a"
     assert Outcome.from_json(outcome.as_json()) == outcome
+    twice = jobs.by_name(
+        [*kernels, KERNEL | {"microseconds": 1.0, "bound": "S", "bytes": {"UB to UB": 5, "atomic": 7}}]
+    )
+    (first,) = [one for one in twice if one["kernel"] == "k"]
+    assert (first["microseconds"], first["bytes"], first["bound"]) == (4.0, {"memory": 1007}, "V")
 
 
 @pytest.fixture(scope="module")
