@@ -55,7 +55,9 @@ inline std::string FormatOne(const std::string& flags, char conversion, const Pr
   using Kind = PrintArgument::Kind;
   char text[512];
   std::string spec = "%" + flags;
-  const int64_t integer = a.kind == Kind::kReal ? static_cast<int64_t>(a.real) : a.integer;
+  // What no int64_t can hold, NaN included, prints as the least one.
+  const bool fits = a.real >= -9.2e18 && a.real <= 9.2e18;
+  const int64_t integer = a.kind != Kind::kReal ? a.integer : fits ? static_cast<int64_t>(a.real) : INT64_MIN;
   const double real = a.kind == Kind::kReal       ? a.real
                       : a.kind == Kind::kUnsigned ? static_cast<double>(static_cast<uint64_t>(a.integer))
                                                   : static_cast<double>(a.integer);
