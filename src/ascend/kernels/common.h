@@ -14,6 +14,22 @@ constexpr int32_t kBlock = 32;  // bytes: unit of UB addresses, of vector blocks
 __aicore__ inline int32_t CeilDiv(int32_t a, int32_t b) { return (a + b - 1) / b; }
 __aicore__ inline int32_t RoundUp(int32_t a, int32_t b) { return CeilDiv(a, b) * b; }
 
+// What an entry point does: the arguments to Init, or to Run where there is no Init, of a kernel with a pipe of its
+// own.
+template <class Kernel, class... Arguments>
+__aicore__ inline void InitAndRun(const Arguments&... arguments) {
+  TPipe pipe;
+  Kernel kernel;
+  kernel.Init(arguments..., &pipe);
+  kernel.Run();
+}
+template <class Kernel, class... Arguments>
+__aicore__ inline void RunOnce(const Arguments&... arguments) {
+  TPipe pipe;
+  Kernel kernel;
+  kernel.Run(arguments..., &pipe);
+}
+
 // Hands what queue A has done to queue B: one flag, set and waited for at once.
 template <HardEvent event>
 __aicore__ inline void Order() {

@@ -8,37 +8,25 @@ using xmsda_ascend::Tiling;
 extern "C" __global__ __aicore__ void xmsda_library_forward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
                                                                 GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryForward<half, 1> kernel;
-  kernel.Init(value, locations, weights, output, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryForward<half, 1>>(value, locations, weights, output, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_forward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
                                                                 GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryForward<float, 1> kernel;
-  kernel.Init(value, locations, weights, output, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryForward<float, 1>>(value, locations, weights, output, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_db_forward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
                                                                    GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryForward<half, 2> kernel;
-  kernel.Init(value, locations, weights, output, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryForward<half, 2>>(value, locations, weights, output, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_db_forward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
                                                                    GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryForward<float, 2> kernel;
-  kernel.Init(value, locations, weights, output, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryForward<float, 2>>(value, locations, weights, output, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_backward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
@@ -46,10 +34,8 @@ extern "C" __global__ __aicore__ void xmsda_library_backward_f16(GM_ADDR value, 
                                                                  GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                                  Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryBackward<half, 1> kernel;
-  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryBackward<half, 1>>(value, locations, weights, grad_output, grad_value,
+                                                                   grad_locations, grad_weights, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_backward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
@@ -57,10 +43,8 @@ extern "C" __global__ __aicore__ void xmsda_library_backward_f32(GM_ADDR value, 
                                                                  GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                                  Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryBackward<float, 1> kernel;
-  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryBackward<float, 1>>(value, locations, weights, grad_output, grad_value,
+                                                                    grad_locations, grad_weights, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_db_backward_f16(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
@@ -68,10 +52,8 @@ extern "C" __global__ __aicore__ void xmsda_library_db_backward_f16(GM_ADDR valu
                                                                     GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                                     Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryBackward<half, 2> kernel;
-  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryBackward<half, 2>>(value, locations, weights, grad_output, grad_value,
+                                                                   grad_locations, grad_weights, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_library_db_backward_f32(GM_ADDR value, GM_ADDR locations, GM_ADDR weights,
@@ -79,15 +61,11 @@ extern "C" __global__ __aicore__ void xmsda_library_db_backward_f32(GM_ADDR valu
                                                                     GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                                     Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::LibraryBackward<float, 2> kernel;
-  kernel.Init(value, locations, weights, grad_output, grad_value, grad_locations, grad_weights, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::LibraryBackward<float, 2>>(value, locations, weights, grad_output, grad_value,
+                                                                    grad_locations, grad_weights, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_narrow_f16(GM_ADDR from, GM_ADDR to, int64_t elements) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::NarrowGradient<half> kernel;
-  kernel.Run(from, to, elements, &pipe);
+  xmsda_ascend::RunOnce<xmsda_ascend::NarrowGradient<half>>(from, to, elements);
 }

@@ -9,43 +9,29 @@ using xmsda_ascend::Tiling;
 
 extern "C" __global__ __aicore__ void xmsda_image_f16(GM_ADDR value, GM_ADDR image, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::MakeImage<half> kernel;
-  kernel.Init(value, image, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::MakeImage<half>>(value, image, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_image_f32(GM_ADDR value, GM_ADDR image, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::MakeImage<float> kernel;
-  kernel.Init(value, image, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::MakeImage<float>>(value, image, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_rows_forward_f16(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
                                                              GM_ADDR weights, GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::RowsForward<half> kernel;
-  kernel.Init(image, zeros, locations, weights, output, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::RowsForward<half>>(image, zeros, locations, weights, output, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_rows_forward_f32(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
                                                              GM_ADDR weights, GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::RowsForward<float> kernel;
-  kernel.Init(image, zeros, locations, weights, output, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::RowsForward<float>>(image, zeros, locations, weights, output, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_fill_zeros(GM_ADDR to, int64_t bytes) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::FillZeros kernel;
-  kernel.Run(to, bytes, &pipe);
+  xmsda_ascend::RunOnce<xmsda_ascend::FillZeros>(to, bytes);
 }
 
 extern "C" __global__ __aicore__ void xmsda_rows_backward_f16(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
@@ -53,10 +39,8 @@ extern "C" __global__ __aicore__ void xmsda_rows_backward_f16(GM_ADDR image, GM_
                                                               GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                               Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::RowsBackward<half> kernel;
-  kernel.Init(image, zeros, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::RowsBackward<half>>(image, zeros, locations, weights, grad_output, grad_image,
+                                                             grad_locations, grad_weights, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
@@ -64,26 +48,18 @@ extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_
                                                               GM_ADDR grad_locations, GM_ADDR grad_weights,
                                                               Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::RowsBackward<float> kernel;
-  kernel.Init(image, zeros, locations, weights, grad_output, grad_image, grad_locations, grad_weights, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::RowsBackward<float>>(image, zeros, locations, weights, grad_output, grad_image,
+                                                              grad_locations, grad_weights, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_grad_value_f16(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::GradientOfImage<half> kernel;
-  kernel.Init(image, grad_value, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::GradientOfImage<half>>(image, grad_value, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_grad_value_f32(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
-  AscendC::TPipe pipe;
-  xmsda_ascend::GradientOfImage<float> kernel;
-  kernel.Init(image, grad_value, tiling, &pipe);
-  kernel.Run();
+  xmsda_ascend::InitAndRun<xmsda_ascend::GradientOfImage<float>>(image, grad_value, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_hybrid_forward_f16(GM_ADDR image, GM_ADDR planes, GM_ADDR locations,

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rows_fetch.h"
+#include "sample_gradients.h"
 #include "whole.h"
 
 namespace xmsda_ascend {
@@ -33,10 +34,8 @@ class RowsBackward {
     weights_.SetGlobalBuffer((__gm__ float*)weights);
     grad_output_.SetGlobalBuffer((__gm__ T*)grad_output);
     grad_image_.SetGlobalBuffer((__gm__ float*)grad_image);
-    grad_locations_.SetGlobalBuffer((__gm__ float*)grad_locations);
-    grad_weights_.SetGlobalBuffer((__gm__ float*)grad_weights);
     fetch_.Init(image, zeros, tiling, pipe);
-    InitBuffers(pipe);
+    InitBuffers(grad_locations, grad_weights, pipe);
     PipeBarrier<PIPE_ALL>();
   }
 
@@ -47,7 +46,7 @@ class RowsBackward {
     fetch_.Begin(range.begin, range.end);
     SetFlag<HardEvent::V_MTE2>(kRaw);
     for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::MTE3_V>(CopiesEvent(i));
-    SetFlag<HardEvent::MTE3_V>(kOut);
+    gradients_.Begin();
     for (int32_t i = 0; i < 2; ++i) SetFlag<HardEvent::V_MTE2>(GradientEvent(i));
     SetAtomicAdd<float>();
     Load(range.begin);
@@ -59,21 +58,19 @@ class RowsBackward {
     WaitFlag<HardEvent::V_MTE2>(kRaw);
     for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::V_MTE2>(GradientEvent(i));
     for (int32_t i = 0; i < 2; ++i) WaitFlag<HardEvent::MTE3_V>(CopiesEvent(i));
-    WaitFlag<HardEvent::MTE3_V>(kOut);
+    gradients_.End();
   }
 
  private:
   static constexpr int32_t kSize = sizeof(T);
   static constexpr int32_t kLanes = kBlock / kSize;
-  static constexpr event_t kRaw = EVENT_ID2, kOut = EVENT_ID2;
+  static constexpr event_t kRaw = EVENT_ID2;
   __aicore__ static inline event_t GradientEvent(int64_t unit) { return static_cast<event_t>(3 + (unit & 1)); }
   __aicore__ static inline event_t CopiesEvent(int64_t i) { return static_cast<event_t>(i & 1); }
 
-  __aicore__ inline void InitBuffers(TPipe* pipe) {
+  __aicore__ inline void InitBuffers(GM_ADDR grad_locations, GM_ADDR grad_weights, TPipe* pipe) {
     const int32_t samples = t_->samples, lanes = Geometry<T, float>::Lanes(*t_);
     padded_ = Geometry<T, float>::Padded(*t_);
-    location_row_ = RoundUp(2 * samples, 16);
-    weight_row_ = RoundUp(samples, 16);
     for (int32_t i = 0; i < 2; ++i) {
       copies_[i] = Take<float>(pipe, &copies_buffer_[i], queries_ * 4 * channels_);
       gradient_[i] = Take<T>(pipe, &gradient_buffer_[i], queries_ * channels_);
@@ -94,10 +91,8 @@ class RowsBackward {
     replicas_ = Take<float>(pipe, &replicas_buffer_, queries_ * 4 * channels_);
     products_ = Take<float>(pipe, &products_buffer_, queries_ * 64);
     reduced_ = Take<float>(pipe, &reduced_buffer_, samples * queries_ * 8);
-    location_out_ = Take<float>(pipe, &location_out_buffer_, queries_ * location_row_);
-    weight_out_ = Take<float>(pipe, &weight_out_buffer_, queries_ * weight_row_);
     // The geometry's scratch, the last steps of a tile and the gradient in float32 take turns.
-    const int32_t geometry = Geometry<T, float>::ScratchBytes(*t_), last = (8 * lanes + FinalLanes()) * 4;
+    const int32_t geometry = Geometry<T, float>::ScratchBytes(*t_), last = SampleGradients::ScratchBytes(*t_);
     const int32_t wide = queries_ * channels_ * 4;
     const int32_t most = geometry > last ? geometry : last;
     const LocalTensor<uint8_t> shared = Take<uint8_t>(pipe, &shared_buffer_, most > wide ? most : wide);
@@ -105,10 +100,8 @@ class RowsBackward {
     Duplicate(wide_, 0.0f, most / 4);  // the last transpose reads lanes of samples that are not there
     PipeBarrier<PIPE_V>();
     geometry_.Init(*t_, Take<uint8_t>(pipe, &geometry_buffer_, Geometry<T, float>::Bytes(*t_)), shared);
+    gradients_.Init(grad_locations, grad_weights, *t_, wide_, pipe);
   }
-  // Gradients of x, y and weight, in lanes that the last transpose reads whole.
-  __aicore__ inline int32_t FinalLanes() const { return 2 * padded_ + weight_row_ * queries_; }
-
   // Queue MTE2: locations and weights of a tile, and the gradient of its output.
   __aicore__ inline void Load(int64_t unit) {
     const Place place = PlaceOf(*t_, unit);
@@ -272,96 +265,24 @@ class RowsBackward {
     }
   }
 
-  // Queue V: gradients of locations and weights, and queue MTE3: stores them.
+  // Queue V: products by sample and query to [corner and half of the channels][k][q], then the gradients from them.
   __aicore__ inline void Finish(int64_t unit, const Place& place) {
-    const int32_t n = Geometry<T, float>::Lanes(*t_), samples = t_->samples;
-    const Fractions& at = fractions_[unit & 1];
-    LocalTensor<float> sum[8];
-    for (int32_t i = 0; i < 8; ++i) sum[i] = wide_[i * n];
-    const LocalTensor<float> grad_x = wide_[8 * n], grad_y = grad_x[padded_], grad_weight = grad_y[padded_];
     PipeBarrier<PIPE_V>();
     LocalTensor<float> from[16], to[16];
     for (int32_t q = 0; q < queries_; q += 16) {
       for (int32_t i = 0; i < 16; ++i) {
         from[i] = reduced_[(q + i) * 8];
-        to[i] = sum[i >> 1][q + (i & 1) * 8];
+        to[i] = gradients_.sum(i >> 1)[q + (i & 1) * 8];
       }
-      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(samples, queries_ / 8, queries_));
+      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(t_->samples, queries_ / 8, queries_));
     }
     PipeBarrier<PIPE_V>();
-    for (int32_t c = 0; c < 4; ++c) Add(sum[2 * c], sum[2 * c], sum[2 * c + 1], n);  // halves of the channels
-    const LocalTensor<float>&d00 = sum[0], d01 = sum[2], d10 = sum[4], d11 = sum[6];
-    const LocalTensor<float>&upper = sum[1], lower = sum[3], twist = sum[5], part = sum[7];
-    PipeBarrier<PIPE_V>();
-    Sub(upper, d01, d00, n);
-    Sub(lower, d11, d10, n);
-    PipeBarrier<PIPE_V>();
-    Sub(twist, lower, upper, n);
-    Mul(part, at.x, upper, n);
-    Mul(grad_y, at.x, lower, n);
-    PipeBarrier<PIPE_V>();
-    Add(d00, d00, part, n);    // value in row y0
-    Add(d10, d10, grad_y, n);  // and in row y1, times the gradient
-    Mul(twist, at.y, twist, n);
-    PipeBarrier<PIPE_V>();
-    Sub(grad_y, d10, d00, n);
-    Add(grad_x, upper, twist, n);
-    PipeBarrier<PIPE_V>();
-    Mul(grad_weight, at.y, grad_y, n);
-    Mul(grad_x, grad_x, at.attention, n);
-    PipeBarrier<PIPE_V>();
-    Add(grad_weight, grad_weight, d00, n);
-    Mul(grad_y, grad_y, at.attention, n);
-    geometry_.TimesWidth(grad_x);
-    PipeBarrier<PIPE_V>();
-    geometry_.TimesHeight(grad_y);
-    PipeBarrier<PIPE_V>();
-    for (const auto& tensor : {grad_x, grad_y, grad_weight}) {
-      Select(tensor, at.inside, tensor, 0.0f, SELMODE::VSEL_TENSOR_SCALAR_MODE, static_cast<uint32_t>(n));
+    for (int32_t c = 0; c < 4; ++c) {
+      Add(gradients_.sum(2 * c), gradients_.sum(2 * c), gradients_.sum(2 * c + 1), Geometry<T, float>::Lanes(*t_));
     }
-    PipeBarrier<PIPE_V>();
-    WaitFlag<HardEvent::MTE3_V>(kOut);
-    ToQueries(grad_x, grad_y, grad_weight);
-    SetFlag<HardEvent::V_MTE3>(kOut);
-    StoreOut(place);
-  }
-
-  // From [k][q] to rows of queries: 16 lanes of 8 queries at a time.
-  __aicore__ inline void ToQueries(const LocalTensor<float>& grad_x, const LocalTensor<float>& grad_y,
-                                   const LocalTensor<float>& grad_weight) {
-    LocalTensor<float> from[16], to[16];
-    for (int32_t lane = 0; lane < location_row_; lane += 16) {
-      for (int32_t i = 0; i < 16; ++i) {
-        from[i] = ((i & 1) != 0 ? grad_y : grad_x)[(lane + i) / 2 * queries_];
-        to[i] = location_out_[(i >> 1) * location_row_ + lane + (i & 1) * 8];
-      }
-      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(queries_ / 8, location_row_, 1));
-    }
-    for (int32_t lane = 0; lane < weight_row_; lane += 16) {
-      for (int32_t i = 0; i < 16; ++i) {
-        from[i] = grad_weight[(lane + i) * queries_];
-        to[i] = weight_out_[(i >> 1) * weight_row_ + lane + (i & 1) * 8];
-      }
-      TransDataTo5HD(to, from, Geometry<T, float>::Repeats(queries_ / 8, weight_row_, 1));
-    }
-  }
-
-  __aicore__ inline void StoreOut(const Place& place) {
-    const int32_t samples = t_->samples;
-    const int64_t batch = place.head / t_->heads, head = place.head % t_->heads;
-    const int64_t row = (batch * t_->queries + place.query) * t_->heads + head;
-    const auto count = static_cast<uint16_t>(place.count);
-    const auto others = static_cast<uint32_t>((t_->heads - 1) * samples * 4);
-    WaitFlag<HardEvent::V_MTE3>(kOut);
     SetAtomicNone();
-    DataCopyPad(grad_locations_[row * samples * 2], location_out_,
-                DataCopyExtParams(count, static_cast<uint32_t>(samples * 8),
-                                  static_cast<uint32_t>((location_row_ - RoundUp(2 * samples, 8)) / 8), 2 * others, 0));
-    DataCopyPad(grad_weights_[row * samples], weight_out_,
-                DataCopyExtParams(count, static_cast<uint32_t>(samples * 4),
-                                  static_cast<uint32_t>((weight_row_ - RoundUp(samples, 8)) / 8), others, 0));
+    gradients_.Finish(place, fractions_[unit & 1], geometry_);
     SetAtomicAdd<float>();
-    SetFlag<HardEvent::MTE3_V>(kOut);
   }
 
   struct Pending {
@@ -374,18 +295,18 @@ class RowsBackward {
   };
 
   const Tiling* t_;
-  int32_t queries_, blocks_, channels_, float_blocks_, padded_, location_row_, weight_row_;
-  GlobalTensor<float> locations_, weights_, grad_image_, grad_locations_, grad_weights_;
+  int32_t queries_, blocks_, channels_, float_blocks_, padded_;
+  GlobalTensor<float> locations_, weights_, grad_image_;
   GlobalTensor<T> grad_output_;
   TBuf<QuePosition::VECCALC> copies_buffer_[2], gradient_buffer_[2], samples_buffer_[2], fractions_buffer_[2],
-      spread_buffer_, replicas_buffer_, products_buffer_, reduced_buffer_, location_out_buffer_, weight_out_buffer_,
-      shared_buffer_, geometry_buffer_;
-  LocalTensor<float> copies_[2], spread_, replicas_, products_, reduced_, location_out_, weight_out_, wide_;
+      spread_buffer_, replicas_buffer_, products_buffer_, reduced_buffer_, shared_buffer_, geometry_buffer_;
+  LocalTensor<float> copies_[2], spread_, replicas_, products_, reduced_, wide_;
   LocalTensor<T> gradient_[2];
   RowsFetch<T> fetch_;
   Geometry<T, float> geometry_;
   Samples<float> samples_[2];
   Fractions fractions_[2];
+  SampleGradients gradients_;
   Pending pending_;
   int64_t end_ = 0;
   int32_t turn_ = 0;
