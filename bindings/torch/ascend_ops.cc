@@ -58,7 +58,7 @@ const Backend& BackendOf(const std::string& variant) {
   for (size_t i = 0; i < variants.size(); ++i) {
     if (variants[i]->name == variant) return backends[i];
   }
-  Check(ascend::UnknownVariant(variant));
+  Check(ascend::UnknownVariant(variant, false));
   return backends.front();
 }
 

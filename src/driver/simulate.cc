@@ -198,7 +198,7 @@ Status SimulateCase(const Options& options, const Plan& plan, const Files& files
 
 int Simulate(const Options& options) {
   const ascend::Variant* const variant = Find(options.variant);
-  if (variant == nullptr) return Refuse(ascend::UnknownVariant(options.variant).message());
+  if (variant == nullptr) return Refuse(ascend::UnknownVariant(options.variant, true).message());
   const Files files(options);
   ascend::SimulatorOptions simulator;
   simulator.chip = options.chip;

@@ -72,9 +72,11 @@ const Variant* FindVariant(std::string_view name) {
   return nullptr;
 }
 
-Status UnknownVariant(std::string_view name) {
+Status UnknownVariant(std::string_view name, bool comparisons) {
+  std::vector<const Variant*> known = Variants();
+  if (comparisons) known.insert(known.end(), Comparisons().begin(), Comparisons().end());
   std::string expected;
-  for (const Variant* variant : Variants()) expected += (expected.empty() ? "" : ", ") + std::string(variant->name);
+  for (const Variant* variant : known) expected += (expected.empty() ? "" : ", ") + std::string(variant->name);
   return Status::InvalidArgument("variant: expected one of " + expected + ", got \"" + std::string(name) + "\"");
 }
 

@@ -62,8 +62,9 @@ const std::vector<const Variant*>& Variants();
 const Variant* FindVariant(std::string_view name);  // null when there is none of that name
 // What only comparisons of times run: no backends, since the judges of the tests have no terms for their arithmetic.
 const std::vector<const Variant*>& Comparisons();
-// "expected one of ..., got ..." for a name that FindVariant does not know.
-Status UnknownVariant(std::string_view name);
+// "expected one of ..., got ..." for a name that FindVariant does not know; with the names of Comparisons() where they
+// are taken, too.
+Status UnknownVariant(std::string_view name, bool comparisons);
 
 // What "auto" takes for a pass: the variant with the least estimate; null when none takes the problem.
 const Variant* ChooseVariant(const Problem& problem, const Chip& chip, bool backward);
