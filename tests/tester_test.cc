@@ -84,6 +84,21 @@ TEST(Tester, SmallErrorsAreCaughtInRandomMode) {
   }
 }
 
+// A location whose scaled coordinate is just finite is outside, and certain to be.
+TEST(Tester, LocationsNearTheEndOfDouble) {
+  for (const char* problem : {"b1_q3_m1_d2_p2_f64_l1x1,5x3", "b1_q3_m1_d2_p2_f64_l1x1,5x3_discrete"}) {
+    CaseData data = MakeCase({Parse(problem), Pattern::kUniform});
+    const size_t count = data.locations.size() / sizeof(double);
+    for (size_t i = 0; i < count; ++i) {
+      StoreElement(DType::kF64, data.locations.data(), static_cast<int64_t>(i), (i % 4 < 2 ? 1.2e308 : -1.2e308) / 5);
+      if (i % 3 == 0) StoreElement(DType::kF64, data.locations.data(), static_cast<int64_t>(i), 1.2e308);
+    }
+    const Expected expected = ComputeExpected(data, SerialExecutor());
+    for (const double bound : expected.output.bound) EXPECT_LT(bound, 1e-12) << problem;
+    EXPECT_EQ(CheckBackend(Backends().front(), data, expected), "") << problem;
+  }
+}
+
 // What a backend states of its arithmetic is allowed to it, in that amount, and to no other.
 TEST(Tester, StatedArithmeticIsAllowed) {
   const CaseData data = MakeCase({Parse("b1_q5_m2_d6_p2_f16_locf32_l8x4"), Pattern::kUniform});

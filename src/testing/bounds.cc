@@ -54,11 +54,16 @@ double Slope(double x, double i) {
   return x >= i && x < i + 1 ? -1 : 0;
 }
 
+// e above. Each term on its own: the sum of two locations near the end of double's range would be infinite.
+double CoordinateError(const Arithmetic& arithmetic, double scaled, double x) {
+  return arithmetic.unit * std::abs(scaled) + arithmetic.unit * std::abs(x);
+}
+
 void BilinearAxis(const Arithmetic& arithmetic, double u, int64_t size, std::vector<AxisPixel>* window) {
   window->clear();
   const double n = static_cast<double>(size);
   const double x = u * n - 0.5;
-  const double e = arithmetic.unit * (std::abs(u * n) + std::abs(x));
+  const double e = CoordinateError(arithmetic, u * n, x);
   if (!(x + e > -1 && x - e < n)) return;
   const int64_t first = std::max<int64_t>(static_cast<int64_t>(std::floor(x - e)), 0);
   const int64_t last = std::min<int64_t>(static_cast<int64_t>(std::floor(x + e)) + 1, size - 1);
@@ -78,7 +83,7 @@ void DiscreteAxis(const Arithmetic& arithmetic, double u, int64_t size, std::vec
   const double limit = static_cast<double>(size - 1);
   const double x = u * static_cast<double>(size) + 0.5;
   // A finite location may still overflow here; it is then far outside, and certain.
-  const double e = std::isfinite(x) ? arithmetic.unit * (std::abs(u * static_cast<double>(size)) + std::abs(x)) : 0;
+  const double e = std::isfinite(x) ? CoordinateError(arithmetic, u * static_cast<double>(size), x) : 0;
   const auto pixel = [&](double t) { return static_cast<int64_t>(std::clamp(std::trunc(t), 0.0, limit)); };
   const int64_t first = pixel(x - e);
   const int64_t last = pixel(x + e);
