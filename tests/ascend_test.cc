@@ -51,7 +51,7 @@ TEST(Ascend, EveryVariantIsABackend) {
     ASSERT_NE(backend, nullptr) << name;
     EXPECT_TRUE(backend->is_simulated);
     EXPECT_EQ(static_cast<bool>(backend->backward), variant->backward != nullptr);
-    EXPECT_EQ(ascend::UnknownVariant("x").message().find(name) != std::string::npos, true);
+    EXPECT_EQ(ascend::UnknownVariant("x", false).message().find(name) != std::string::npos, true);
   }
   EXPECT_STREQ(ascend::Variants().front()->name, "auto");
   EXPECT_EQ(ascend::FindVariant("x"), nullptr);
