@@ -90,6 +90,12 @@ TEST(Limits, CountsOfVectors) {
     i->option[1] = i->option[2] = uint64_t{1} << 33;
   };
   Refused(Vector(Op::kGatherMask), gathered, range, "elements: 18446744073709551615 is beyond");
+  const auto empty_repeats = [](Instruction* i) {
+    i->option[0] = 1;
+    i->option[1] = 0;
+    i->option[2] = uint64_t{1} << 62;
+  };
+  Refused(Vector(Op::kGatherMask), empty_repeats, range, "elements: 4611686018427387904 is beyond");
   Refused(
       Vector(Op::kBrcb), [](Instruction* i) { i->option[0] = kMinus; }, range, "elements: ");
   Refused(

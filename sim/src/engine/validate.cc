@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/validate.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -20,7 +21,8 @@ constexpr uint64_t kMaxLocalAddress = uint64_t{1} << 30;
 constexpr uint64_t kNoAddress = uint64_t{1} << 40;  // of a LocalTensor that nobody allocated, see tensor.h
 constexpr uint64_t kMaxGlobalAddress = uint64_t{1} << 56;
 constexpr uint64_t kMaxElements = uint64_t{1} << 18;  // of an instruction in counter mode
-constexpr uint64_t kMaxGathered = uint64_t{1} << 22;  // elements looked at by GatherMask, with strides of 0
+// Elements looked at by GatherMask, with strides of 0; a repeat of none counts as one.
+constexpr uint64_t kMaxGathered = uint64_t{1} << 22;
 constexpr uint32_t kMaxExecutedRepeats = 1024;
 constexpr uint32_t kMaxExecutedBursts = 65535;
 constexpr uint64_t kMaxGap = uint64_t{1} << 33;
@@ -93,7 +95,7 @@ bool VectorFits(const Check& check, const Instruction& i) {
       return Fits(check, "srcBaseAddr", i.option[0], kMaxLocalAddress, Rule::kOutOfBounds);
     case Op::kGatherMask:
       return Fits(check, "src1Pattern", i.option[0], 7) &&
-             Fits(check, "elements", Product(i.option[1], i.option[2]), kMaxGathered);
+             Fits(check, "elements", Product(std::max<uint64_t>(i.option[1], 1), i.option[2]), kMaxGathered);
     case Op::kBrcb:
       return Fits(check, "elements", i.option[0], kMaxElements);
     case Op::kTranspose:
