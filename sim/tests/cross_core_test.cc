@@ -141,7 +141,7 @@ TEST_F(CrossCore, ABarrierOfVectorCoresDoesNotLetOthersGo) {
       },
       6);
   EXPECT_ERROR(stats, "deadlock: AIC 0, block 0 waits at");
-  EXPECT_BREACH(stats, Rule::kDeadlock, "in SyncAll for AIV 0, AIV 1, AIV 2 and 3 more");
+  EXPECT_BREACH(stats, Rule::kDeadlock, "in SyncAll for AIV 0 (block 0), AIV 1 (block 1), AIV 2 (block 2) and 3 more");
 }
 
 TEST_F(CrossCore, ABarrierOfVectorCoresIsNoneOfCubeCores) {
@@ -228,7 +228,7 @@ TEST_F(CrossCore, CountersCount) {
       EXPECT_CLEAN(stats);
     }
     if (waits == 2) {
-      EXPECT_BREACH(stats, Rule::kFlagLeftSet, "cross-core flag 9 of AIV 0 is set 1 times more");
+      EXPECT_BREACH(stats, Rule::kFlagLeftSet, "cross-core flag 9 of AIV 0 (block 0) is set 1 times more");
     }
     if (waits == 4) {
       EXPECT_ERROR(stats, "for cross-core flag 9, which nobody has set for it");
@@ -245,11 +245,13 @@ TEST_F(CrossCore, AMissingSetNamesWhoDidNot) {
   };
   const LaunchStats waiting = Run(kernel(true), 7);
   EXPECT_ERROR(waiting, "deadlock: AIV 0, block 0 waits at");
-  EXPECT_BREACH(waiting, Rule::kDeadlock, "for cross-core flag 2 (mode 0), which AIV 3 and AIV 5 did not set");
+  EXPECT_BREACH(waiting, Rule::kDeadlock,
+                "for cross-core flag 2 (mode 0), which AIV 3 (block 3) and AIV 5 (block 5) did not set");
   const LaunchStats left = Run(kernel(false), 7);
   EXPECT_EQ(left.error, "");
   EXPECT_BREACH(left, Rule::kFlagLeftSet,
-                "cross-core flag 2 (mode 0) is set by AIV 0, but not by AIV 3 and AIV 5, when the kernel ends");
+                "cross-core flag 2 (mode 0) is set by AIV 0 (block 0), but not by AIV 3 (block 3) and AIV 5 (block 5), "
+                "when the kernel ends");
 }
 
 TEST_F(CrossCore, CountersHoldFifteen) {

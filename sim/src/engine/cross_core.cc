@@ -18,7 +18,7 @@ std::string Names(const std::vector<const Core*>& cores) {
   std::string text;
   for (size_t i = 0; i < named; ++i) {
     if (i > 0) text += i + 1 == cores.size() ? " and " : ", ";
-    text += cores[i]->name;
+    text += cores[i]->name + " (block " + std::to_string(cores[i]->block.block_idx) + ")";
   }
   if (named < cores.size()) text += " and " + std::to_string(cores.size() - named) + " more";
   return text;
@@ -249,8 +249,8 @@ void Launch::ReportCrossFlags() {
   for (const auto& core : cores_) {
     for (size_t id = 0; id < core->cross.size(); ++id) {
       if (core->cross[id].empty()) continue;
-      report(core->cross[id].front(), "cross-core flag " + std::to_string(id) + " of " + core->name + " is set " +
-                                          std::to_string(core->cross[id].size()) +
+      report(core->cross[id].front(), "cross-core flag " + std::to_string(id) + " of " + Names({core.get()}) +
+                                          " is set " + std::to_string(core->cross[id].size()) +
                                           " times more than it is waited for when the kernel ends");
     }
   }
@@ -258,8 +258,9 @@ void Launch::ReportCrossFlags() {
     for (size_t c = 0; c < set_by.size(); ++c) {
       if (set_by[c].empty()) continue;
       const std::vector<Core*> members = CrossMembers(*cores_[c], key.first, /*targets=*/false);
-      report(set_by[c].front(), FlagText(key.first, key.second) + " is set by " + cores_[c]->name + ", but not by " +
-                                    Names(NotSet(members, key.first, key.second)) + ", when the kernel ends");
+      report(set_by[c].front(), FlagText(key.first, key.second) + " is set by " + Names({cores_[c].get()}) +
+                                    ", but not by " + Names(NotSet(members, key.first, key.second)) +
+                                    ", when the kernel ends");
     }
   }
 }
