@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -464,6 +467,24 @@ TEST(Rules, NamesAndSeverities) {
   for (int r = 0; r < kNumRules; ++r) {
     EXPECT_FALSE(RuleName(static_cast<Rule>(r)).empty());
     EXPECT_EQ(RuleSummary(static_cast<Rule>(r)).back(), '.');
+  }
+}
+
+// Its table has a row for each rule: name, severities, summary.
+TEST(Rules, ReadmeSaysTheSame) {
+  std::ifstream file(ASCSIM_README);
+  std::string readme((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  readme.erase(std::remove(readme.begin(), readme.end(), '`'), readme.end());
+  const std::string names[] = {"off", "warning", "error"};
+  for (int r = 0; r < kNumRules; ++r) {
+    const auto severity = [&](CheckMode mode) {
+      return names[static_cast<size_t>(OptionsFor(mode).severity[static_cast<size_t>(r)])];
+    };
+    const std::string_view summary = RuleSummary(static_cast<Rule>(r));
+    const std::string row = "\n| " + std::string(RuleName(static_cast<Rule>(r))) + " | " +
+                            severity(CheckMode::kStrict) + " | " + severity(CheckMode::kPermissive) + " | " +
+                            std::string(summary.substr(0, summary.size() - 1)) + " |\n";
+    EXPECT_NE(readme.find(row), std::string::npos) << "expected in " << ASCSIM_README << ":" << row;
   }
 }
 
