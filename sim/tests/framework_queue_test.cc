@@ -67,6 +67,23 @@ TEST_F(Framework, SixtyFourQueueBuffers) {
   EXPECT_ERROR(stats, "65 queue buffers in all");
 }
 
+// The field is 8 bits wide: 257 is 1 on the device, and one buffer here.
+TEST_F(Framework, NumberOfBuffersBeyondItsField) {
+  const auto kernel = [](int num) {
+    return [num] {
+      TPipe pipe;
+      TQue<TPosition::VECIN, 1> q;
+      pipe.InitBuffer(q, num, 64);
+      EXPECT_TRUE(q.HasIdleBuffer());
+      EXPECT_EQ(q.AllocTensor<half>().GetSize(), 32u);
+      EXPECT_FALSE(q.HasIdleBuffer());
+    };
+  };
+  EXPECT_CLEAN(Run(kernel(1)));
+  EXPECT_BREACH(Run(kernel(257)), Rule::kParameterRange, "InitBuffer: num: expected 0 to 255, got 257");
+  EXPECT_BREACH(Run(kernel(-255)), Rule::kParameterRange, "InitBuffer: num: expected 0 to 255, got -255");
+}
+
 TEST_F(Framework, QueueWithoutBuffers) {
   EXPECT_ERROR(Run([] {
                  TPipe pipe;

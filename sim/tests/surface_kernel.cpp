@@ -4,6 +4,7 @@
 // The list is that of the design (launch, types, data movement, vector, sync, scalar, debug) and what kernels commonly
 // name beside it. It must compile as C++17 and C++20 with every supported compiler (clang_test.sh), and run to its end.
 #include "kernel_operator.h"
+#include "surface_params.h"
 #include "surface_vector.h"
 
 namespace surface {
@@ -344,6 +345,7 @@ extern "C" __global__ __aicore__ void surface_aiv(GM_ADDR data, GM_ADDR tiling) 
   Synchronisation();
   Scalars(ub, data);
   Printing(ub, data);
+  Fields(true);
   ReadTiling(tiling);
   pipe.Reset();
   pipe.Destroy();

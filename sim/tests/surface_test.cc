@@ -40,6 +40,7 @@ TEST(Surface, RunsOnAVectorCore) {
   EXPECT_EQ(error, "");
   EXPECT_NE(printed.find("block 0 of 1: 1.500000 text"), std::string::npos) << printed;
   EXPECT_NE(printed.find("half 1.500000"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("fields 4 8 6"), std::string::npos) << printed;
 }
 
 TEST(Surface, RunsOnAMixedGroup) {

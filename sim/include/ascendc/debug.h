@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "ascendc/param_field.h"
 #include "ascendc/tensor.h"
 #include "ascendc/types.h"
 #include "ascsim/runtime.h"
@@ -49,6 +50,10 @@ PrintArgument ToPrintArgument(const T& value) {
 template <class T>
 PrintArgument ToPrintArgument(const ElementRef<T>& element) {
   return ToPrintArgument(static_cast<T>(element));
+}
+template <class T>
+PrintArgument ToPrintArgument(const ParamField<T>& field) {
+  return ToPrintArgument(static_cast<T>(field));
 }
 
 inline std::string FormatOne(const std::string& flags, char conversion, const PrintArgument& a) {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <type_traits>
 
+#include "ascendc/param_field.h"
 #include "ascendc/sync.h"
 #include "ascendc/tensor.h"
 #include "ascendc/types.h"
@@ -90,7 +91,6 @@ class TPipe {
   explicit TPipe(ascsim::Loc loc = ascsim::Loc::Of("the end of TPipe")) : loc_(loc) { Enter(loc); }
   TPipe(const TPipe&) = delete;
   TPipe& operator=(const TPipe&) = delete;
-  // Waits for flags that are still under way, as Destroy does.
   ~TPipe() noexcept(false) {
     if (alive_ && std::uncaught_exceptions() == exceptions_) {
       Destroy(loc_);
@@ -103,9 +103,11 @@ class TPipe {
     if (!alive_) Enter(loc);
   }
 
-  // `num` buffers of `len` bytes, rounded up to 32, for a TQue or TQueBind.
+  // `count` buffers of `len` bytes, rounded up to 32, for a TQue or TQueBind.
   template <class T>
-  bool InitBuffer(T& que, uint8_t num, uint32_t len, ascsim::Loc loc = ascsim::Loc::Here()) {
+  bool InitBuffer(T& que, ascsim_detail::ParamArg<uint8_t> count, uint32_t len, ascsim::Loc loc = ascsim::Loc::Here()) {
+    ascsim_detail::CheckField("InitBuffer: num", count, loc);
+    const uint8_t num = count;
     const uint64_t bytes = RoundUp(len);
     const uint64_t address = Take(T::kSpace, bytes * num, "InitBuffer", loc);
     if (num == 0 || len == 0) {
@@ -167,8 +169,9 @@ class TPipe {
         "buffers of queues; release some, or use fewer queue buffers");
   }
 
-  // Back to the state after construction: waits for flags under way and for all queues, then memory and ids are free.
-  // Tensors from before must not be used any more: the memory is given out again.
+  // Back to the state after construction: memory and ids are free. What its queues have under way is waited for, and
+  // when it has given buffers to a queue, all queues of the core (PIPE_ALL); for TBufs alone nothing is. Tensors from
+  // before must not be used any more: the memory is given out again.
   void Reset(ascsim::Loc loc = ascsim::Loc::Of("TPipe::Reset")) {
     Drain(loc);
     ascsim::MarkFreed(ascsim::Space::kUB, 0, ub_used_, /*freed=*/true, loc);

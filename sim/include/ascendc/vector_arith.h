@@ -348,7 +348,7 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& c
 }
 template <typename T, bool isSetMask = true>
 void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t mask[], const int64_t repeatTime,
-               const params_detail::U16 dstBlockStride, const params_detail::U8 dstRepeatStride,
+               const params_detail::A16 dstBlockStride, const params_detail::A8 dstRepeatStride,
                ascsim::Loc loc = ascsim::Loc::Here()) {
   ASCSIM_CHECK_DUPLICATE_();
   ascsim::Instruction i = ascsim_detail::MakeVector(ascsim::Op::kDuplicate, dst, loc);
@@ -359,7 +359,7 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t m
 }
 template <typename T, bool isSetMask = true>
 void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const uint64_t mask, const int64_t repeatTime,
-               const params_detail::U16 dstBlockStride, const params_detail::U8 dstRepeatStride,
+               const params_detail::A16 dstBlockStride, const params_detail::A8 dstRepeatStride,
                ascsim::Loc loc = ascsim::Loc::Here()) {
   ASCSIM_CHECK_DUPLICATE_();
   ascsim::Instruction i = ascsim_detail::MakeVector(ascsim::Op::kDuplicate, dst, loc);

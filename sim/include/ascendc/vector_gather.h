@@ -10,7 +10,7 @@ namespace ascsim_detail::moves {
 template <class T>
 void IssueGather(const AscendC::LocalTensor<T>& dst, const AscendC::LocalTensor<T>& src,
                  const AscendC::LocalTensor<uint32_t>& offsets, uint32_t base, const ascsim::Mask& mask,
-                 uint32_t repeats, ParamField<uint16_t> dst_rep, Loc loc) {
+                 uint32_t repeats, ParamArg<uint16_t> dst_rep, Loc loc) {
   static_assert(kIsOneOf<T, int16_t, uint16_t, int32_t, uint32_t, float, half, bfloat16_t>,
                 "ascsim: Gather on A2 takes int16_t, uint16_t, int32_t, uint32_t, float, half and bfloat16_t");
   Instruction i = Make(Op::kGather, dst, src, loc);
@@ -65,7 +65,7 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
 template <typename T>
 void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
             const uint32_t srcBaseAddr, const uint64_t mask[], const uint32_t repeatTime,
-            const params_detail::U16 dstRepStride, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
+            const params_detail::A16 dstRepStride, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
   namespace m = ascsim_detail::moves;
   m::IssueGather(dst, src, srcOffset, srcBaseAddr, m::UseBits<T, true>(mask), m::Repeats(repeatTime, loc), dstRepStride,
                  loc);
@@ -73,7 +73,7 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
 template <typename T>
 void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
             const uint32_t srcBaseAddr, const uint64_t mask, const uint32_t repeatTime,
-            const params_detail::U16 dstRepStride, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
+            const params_detail::A16 dstRepStride, ascsim::Loc loc = ascsim::Loc::Of("Gather")) {
   namespace m = ascsim_detail::moves;
   m::IssueGather(dst, src, srcOffset, srcBaseAddr, m::UseFirst<T, true>(static_cast<int64_t>(mask), loc),
                  m::Repeats(repeatTime, loc), dstRepStride, loc);

@@ -106,7 +106,7 @@ inline uint32_t ListAddress(uint64_t physical) {
 // One instruction: element e of repeat r becomes firstValue + r * (elements of a repeat) + e.
 template <class T>
 void IssueIndex(const AscendC::LocalTensor<T>& dst, const T& first, const ascsim::Mask& mask, uint32_t repeats,
-                ParamField<uint16_t> block_stride, uint16_t repeat_stride, Loc loc) {
+                ParamArg<uint16_t> block_stride, uint16_t repeat_stride, Loc loc) {
   static_assert(kIsOneOf<T, int16_t, half, int32_t, float>,
                 "ascsim: CreateVecIndex on A2 takes int16_t, half, int32_t and float");
   Instruction i;
@@ -237,7 +237,7 @@ void CreateVecIndex(LocalTensor<T> dst, const T& firstValue, uint32_t count,
 }
 template <typename T>
 void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, const uint64_t mask[], uint32_t repeatTime,
-                    params_detail::U16 dstBlkStride, uint32_t dstRepStride,
+                    params_detail::A16 dstBlkStride, uint32_t dstRepStride,
                     ascsim::Loc loc = ascsim::Loc::Of("CreateVecIndex")) {
   namespace m = ascsim_detail::moves;
   m::IssueIndex(dst, firstValue, m::UseBits<T, true>(mask), m::Repeats(repeatTime, loc), dstBlkStride,
@@ -245,7 +245,7 @@ void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, const uint64_t mas
 }
 template <typename T>
 void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, uint64_t mask, uint32_t repeatTime,
-                    params_detail::U16 dstBlkStride, uint32_t dstRepStride,
+                    params_detail::A16 dstBlkStride, uint32_t dstRepStride,
                     ascsim::Loc loc = ascsim::Loc::Of("CreateVecIndex")) {
   namespace m = ascsim_detail::moves;
   m::IssueIndex(dst, firstValue, m::UseFirst<T, true>(static_cast<int64_t>(mask), loc), m::Repeats(repeatTime, loc),
