@@ -272,6 +272,8 @@ __aicore__ inline void L1(TPipe& pipe, GM_ADDR data) {
   GlobalTensor<half> gm;
   gm.SetGlobalBuffer((__gm__ half*)data, 4096);
   LocalTensor<half> t = l1.Get<half>();
+  __cbuf__ half* pointer = (__cbuf__ half*)t.GetPhyAddr();
+  (void)pointer;
   DataCopy(t, gm, 1024);
   SetFlag<HardEvent::MTE2_MTE3>(EVENT_ID0);
   WaitFlag<HardEvent::MTE2_MTE3>(EVENT_ID0);
