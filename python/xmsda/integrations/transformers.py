@@ -39,6 +39,7 @@ import torch
 from torch import Tensor
 
 from xmsda import ms_deform_attn
+from xmsda._export import keeps_operator
 
 __all__ = ["Patch", "patch", "patched_modules", "skipped_modules", "unpatch"]
 
@@ -133,7 +134,7 @@ def _common_type(value: Tensor, locations: Tensor, weights: Tensor) -> torch.dty
 
     Under autocast they come in different types: locations in float32 (the reference points are), weights in bfloat16.
     """
-    if not _active or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
+    if not _active or torch.jit.is_tracing() or (torch.onnx.is_in_onnx_export() and not keeps_operator()):
         return None
     if not (value.device.type == locations.device.type == weights.device.type == "cpu"):
         return None
