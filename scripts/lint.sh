@@ -47,10 +47,10 @@ case "${1:-}" in
     # Half of Highway's headers would be checked once per target and kernel: the compiler's warnings must do for those.
     mapfile -t MAIN < <(git ls-files 'src/*.cc' 'tests/*.cc' ':!src/cpu/*_kernels.cc' ':!tests/fuzz' ':!tests/subproject')
     mapfile -t FUZZ < <(git ls-files 'tests/fuzz/*.cc')
-    mapfile -t TORCH < <(git ls-files 'bindings/torch/*.cc')
+    mapfile -t BINDINGS < <(git ls-files 'bindings/*.cc')
     tidy build/dev "${MAIN[@]}"
     tidy build/fuzz "${FUZZ[@]}"
-    tidy build/python "${TORCH[@]}"
+    tidy build/python "${BINDINGS[@]}"
     ;;
   "")
     check_files 2 '// SPDX-License-Identifier: Apache-2.0' "${CPP[@]}"

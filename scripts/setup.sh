@@ -13,6 +13,8 @@ SIMULATOR=(libboost-context-dev libtomlplusplus-dev)
 CHECKERS=(libgtest-dev clang-14 clang-19 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
 CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64 libboost-context-dev:arm64 libtomlplusplus-dev:arm64)
 PEERS=no
+# ONNX Runtime's, for its custom-op library.
+ORT_HEADERS=no
 # Python.h, for torch.compile and for the peer that is compiled.
 HEADERS=no
 
@@ -21,12 +23,14 @@ add_test() {
   [ "$(uname -m)" != x86_64 ] || APT+=("${CROSS[@]}")
   REQUIREMENTS+=(requirements-test.txt requirements-bench.txt)
   HEADERS=yes
+  ORT_HEADERS=yes
 }
 add_bench() {
   APT+=("${DRIVER[@]}" libgtest-dev)
   REQUIREMENTS+=(requirements-bench.txt)
   PEERS=yes
   HEADERS=yes
+  ORT_HEADERS=yes
 }
 
 case "$GROUP" in
@@ -102,6 +106,31 @@ pip_install() {
   echo "$want" >"$stamp"
 }
 
+# onnxruntime_headers: Debian 12 has no package of them and ONNX Runtime's wheel does not hold them. Debian 13's comes from
+# the very mirrors that this machine uses, through a private copy of its list of sources: nothing is installed.
+onnxruntime_headers() {
+  local folder="$ROOT/.venv/onnxruntime-headers" codename options
+  [ ! -e "$folder/onnxruntime/onnxruntime_cxx_api.h" ] || return 0
+  say "setup: headers of ONNX Runtime"
+  codename="$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
+  [ "$codename" = bookworm ] || codename=trixie
+  rm -rf "$folder"
+  mkdir -p "$folder"/apt/{parts,lists/partial,cache/archives/partial}
+  local file
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    [ ! -e "$file" ] || ! grep -q "$codename" "$file" ||
+      sed "s/\b$codename\b/trixie/g" "$file" >"$folder/apt/parts/${file##*/}"
+  done
+  options=(-q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$folder/apt/parts" -o APT::Sandbox::User="$(id -un)"
+    -o Dir::State::lists="$folder/apt/lists" -o Dir::Cache="$folder/apt/cache")
+  apt-get update "${options[@]}" || echo "apt-get update: some lists failed; going on"
+  (cd "$folder/apt" && apt-get download "${options[@]}" libonnxruntime-dev) ||
+    die "setup.sh: expected Debian 13's libonnxruntime-dev from this machine's mirrors, got none; put its headers into $folder/onnxruntime"
+  dpkg-deb -x "$folder"/apt/libonnxruntime-dev_*.deb "$folder/apt/root"
+  mv "$folder/apt/root/usr/include/onnxruntime" "$folder/"
+  rm -rf "$folder/apt"
+}
+
 HOST_PYTHON="$(find_python)"
 "$HOST_PYTHON" -c 'import ensurepip' 2>/dev/null || APT+=(python3-venv)
 if [ "$HEADERS" = yes ]; then
@@ -114,6 +143,9 @@ make_venv
 for file in "${REQUIREMENTS[@]}"; do
   pip_install "$file"
 done
+if [ "$ORT_HEADERS" = yes ]; then
+  onnxruntime_headers
+fi
 if [ "$PEERS" = yes ]; then
   MAX_JOBS="$JOBS" pip_install requirements-peers.txt --no-build-isolation --no-cache-dir
 fi

@@ -115,7 +115,7 @@ stage "simulator against published figures" scripts/validate_sim.sh --check
 stage "Ascend host code as for a device (cann)" cann
 [ "${LONG:-0}" != 1 ] || [ "$(uname -m)" != x86_64 ] || stage "simulator under qemu (sim, arm64)" simulator_arm64
 [ "$(uname -m)" != x86_64 ] || stage "CPU features one by one under qemu (release)" cpu_features
-stage "Python package" env XMSDA_WERROR=ON XMSDA_ASCEND=ON scripts/build.sh
+stage "Python package" env XMSDA_WERROR=ON XMSDA_ASCEND=ON XMSDA_ONNX_REQUIRED=ON scripts/build.sh
 # Reads the compile commands of dev, fuzz and the package.
 stage "clang-tidy" scripts/lint.sh --tidy
 stage_times
