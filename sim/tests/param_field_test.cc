@@ -48,6 +48,10 @@ TEST(ParamField, KeepsWhatDoesNotFit) {
   EXPECT_EQ(p.blockCount.assigned(), -1);
   p.srcGap = 5;
   EXPECT_EQ(p.srcStride, 5);
+  p.srcGap <<= 2;
+  EXPECT_EQ(p.srcGap, 20);
+  p.srcGap >>= 1;
+  EXPECT_EQ(p.srcGap, 10);
 }
 
 // The types that C++ gives to expressions of uint16_t and uint32_t.

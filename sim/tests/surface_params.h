@@ -61,7 +61,7 @@ uint64_t UseFields(Params p, int n) {
   if (p.blockLen) mix(1);
   for (auto i = p.blockLen; i > 65530; --i) mix(i);
   p.srcStride = p.dstStride = 3;
-  p.srcStride <<= 2;
+  p.srcStride = static_cast<uint16_t>(p.srcStride << 2);
   p.srcStride |= 1;
   p.srcStride %= 8;
   p.srcStride ^= p.dstStride;
