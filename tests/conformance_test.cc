@@ -29,6 +29,59 @@ TEST(Conformance, TypesLayoutsPatterns) {
   }
 }
 
+// Each rule of a fused problem, of few samples (several queries or heads a vector) and many, with every type.
+TEST(Conformance, Fused) {
+  uint64_t seed = 1;
+  for (const char* type : kTypes) {
+    for (const char* references :
+         {"fused2", "fused2l", "fused4", "fused4l_o0.25", "fused2z2", "fused2lz3", "fused4_discrete"}) {
+      for (const char* sizes :
+           {"b2_q13_m3_d19_p2_l8x4,4x8", "b1_q9_m2_d32_p4_l8x4,4x8,2x2,4x1", "b2_q5_m9_d8_p1_l4x4"}) {
+        const Problem problem = Parse(std::string(sizes) + "_" + type + "_" + references);
+        const Layout layout = kLayouts[seed % std::size(kLayouts)];
+        for (const Pattern pattern : kPatterns) CheckAll({problem, pattern, layout, seed++});
+      }
+    }
+  }
+}
+
+// K of one to three vectors and a tail; points that differ by level.
+TEST(Conformance, FusedSamples) {
+  for (int points = 1; points <= 35; ++points) {
+    const std::string p = "_p" + std::to_string(points);
+    const Pattern pattern = points % 3 == 0 ? Pattern::kNasty : Pattern::kUniform;
+    CheckPatterns("b1_q6_m2_d16" + p + "_l7x8_fused2", {pattern});
+    CheckPatterns("b1_q6_m2_d16" + p + "_l7x8_f64_fused4l", {pattern});
+    CheckPatterns("b1_q5_m3_d5" + p + ",0,2_l8x8,4x4,2x2_bf16_fused4l", {pattern});
+  }
+  CheckPatterns("b1_q6_m2_d8_p4,2,2_l8x8,4x4,2x2_fused2l", {Pattern::kExact, Pattern::kLocal});
+  CheckPatterns("b1_q6200_m1_d8_p4_l8x8,4x4_fused4l", {Pattern::kExact, Pattern::kLocal});
+  for (const char* sizes : {"b0_q3_m2_d4_p2_l4x4", "b2_q3_m0_d4_p2_l4x4", "b2_q3_m2_d0_p2_l4x4", "b2_q3_m2_d4_p0_l4x4",
+                            "b2_q0_m2_d4_p2_l4x4", "b2_q3_m2_d4_l"}) {
+    CheckPatterns(std::string(sizes) + "_fused2l", {Pattern::kExact, Pattern::kUniform});
+  }
+}
+
+TEST(Conformance, BorderAndAlignedCorners) {
+  uint64_t seed = 1;
+  for (const char* type : kTypes) {
+    for (const char* rule : {"border", "align", "border_align", "border_fused2l", "border_align_fused4"}) {
+      for (const char* sizes : {"b2_q13_m3_d19_p4_l8x4,4x8_", "b1_q20_m1_d16_p3_l9x5,1x3,1x1_"}) {
+        const Problem problem = Parse(std::string(sizes) + type + "_" + rule);
+        const Layout layout = kLayouts[seed % std::size(kLayouts)];
+        for (const Pattern pattern : kPatterns) {
+          Case test_case{problem, pattern, layout, seed++};
+          if (ValidateCase(test_case).ok()) CheckAll(test_case);
+        }
+      }
+      // Sides less one are powers of two: exact with aligned corners.
+      if (std::string_view(rule).ends_with("align")) {
+        CheckPatterns(std::string("b2_q13_m3_d19_p4_l9x5,2x3_") + type + "_" + rule, {Pattern::kExact});
+      }
+    }
+  }
+}
+
 // Around every vector length, its halves and multiples.
 TEST(Conformance, Channels) {
   for (int channels = 1; channels <= 130; ++channels) {
@@ -147,16 +200,20 @@ void Poison(const Buffer& buffer, DType dtype, uint64_t seed, int64_t one_in) {
 // others never leak.
 TEST(Conformance, NotFiniteInputs) {
   for (const char* type : kTypes) {
-    for (const char* sizes :
-         {"b2_q17_m2_d9_p2_l8x8,4x4_", "b1_q1300_m2_d16_p1_l16x16_", "b1_q17_m2_d9_p2_l8x8,4x4_discrete_"}) {
+    for (const char* sizes : {"b2_q17_m2_d9_p2_l8x8,4x4_", "b1_q1300_m2_d16_p1_l16x16_",
+                              "b1_q17_m2_d9_p2_l8x8,4x4_discrete_", "b1_q17_m2_d9_p2_l8x8,4x4_border_",
+                              "b1_q17_m2_d9_p2_l8x8,4x4_fused2_", "b1_q17_m2_d9_p4_l8x8,4x4_fused4l_"}) {
       const Problem problem = Parse(std::string(sizes) + type);
       for (uint64_t seed = 1; seed <= 3; ++seed) {
-        const Case test_case{problem, Pattern::kExact, seed == 2 ? Layout::kBMDS : Layout::kBSMD, seed};
+        // One logit of -infinity, and a softmax of equal logits is not exact any more.
+        const Pattern pattern = problem.IsFused() ? Pattern::kUniform : Pattern::kExact;
+        const Case test_case{problem, pattern, seed == 2 ? Layout::kBMDS : Layout::kBSMD, seed};
         SCOPED_TRACE(ToString(problem));
         CheckAll(test_case, [&](CaseData* d) { Poison(d->value, problem.value_dtype, seed, 200); });
         CheckAll(test_case, [&](CaseData* d) { Poison(d->weights, problem.location_dtype, seed, 30); });
         CheckAll(test_case, [&](CaseData* d) { Poison(d->locations, problem.location_dtype, seed, 30); });
         CheckAll(test_case, [&](CaseData* d) { Poison(d->grad_output, problem.value_dtype, seed, 200); });
+        CheckAll(test_case, [&](CaseData* d) { Poison(d->references, problem.reference_dtype(), seed, 10); });
       }
     }
   }

@@ -67,11 +67,22 @@ Case RandomCase(uint64_t seed) {
   const bool half = p.value_dtype == DType::kBF16 || p.value_dtype == DType::kF16;
   p.location_dtype = half && dice.OneIn(2) ? DType::kF32 : p.value_dtype;
   p.sampling = dice.OneIn(5) ? Sampling::kDiscrete : Sampling::kBilinear;
+  if (p.sampling == Sampling::kBilinear) {
+    p.padding = dice.OneIn(5) ? Padding::kBorder : Padding::kZeros;
+    p.align_corners = dice.OneIn(5);
+  }
+  if (dice.OneIn(3)) {
+    p.references.components = dice.OneIn(2) ? 2 : 4;
+    p.references.per_level = dice.OneIn(2);
+    p.references.anchors = dice.OneIn(4) ? dice.Between(1, 4) : 1;
+    if (dice.OneIn(4)) p.references.offset_scale = dice.OneIn(2) ? 0.25 : 0.3;
+  }
   constexpr Pattern kRandomPatterns[] = {Pattern::kLocal, Pattern::kUniform, Pattern::kHot, Pattern::kOutside,
                                          Pattern::kNasty};
   test_case.pattern = exact ? Pattern::kExact : kRandomPatterns[dice.Between(0, 4)];
   test_case.layout = dice.OneIn(2) ? Layout::kBSMD : kLayouts[dice.Between(0, 4)];
   test_case.seed = seed;
+  if (!ValidateCase(test_case).ok()) test_case.pattern = Pattern::kUniform;  // not all sizes can be exact
   return test_case;
 }
 

@@ -33,6 +33,14 @@ struct SampleStrides {
 SampleStrides DenseLocationStrides(const Problem& problem);
 SampleStrides DenseWeightStrides(const Problem& problem);
 
+// Strides of references[B,Q,G,C] in elements; the axes behind the query are dense.
+struct ReferenceStrides {
+  int64_t batch = 0;
+  int64_t query = 0;
+};
+
+ReferenceStrides DenseReferenceStrides(const Problem& problem);
+
 // What both passes read and never write. Pointers need no more than the alignment of their element type; that of an
 // array without elements may be null.
 struct Inputs {
@@ -42,6 +50,9 @@ struct Inputs {
   ValueStrides value_strides;
   SampleStrides location_strides;
   SampleStrides weight_strides;
+  // Of fused problems, in which `locations` are offsets and `weights` are logits: [B,Q,G,C], reference_dtype().
+  const void* references = nullptr;
+  ReferenceStrides reference_strides = {};
 };
 
 // Every element is written, whatever it held before. No two elements of `value` may share memory.
@@ -50,6 +61,8 @@ struct Gradients {
   void* locations = nullptr;  // [B,Q,M,K,2], location_dtype, dense
   void* weights = nullptr;    // [B,Q,M,K], location_dtype, dense
   ValueStrides value_strides;
+  // [B,Q,G,C] of fused problems, reference_dtype(), dense; null when it is not wanted.
+  void* references = nullptr;
 };
 
 // Bytes to which Workspace::data must be aligned.

@@ -3,6 +3,7 @@
 #include "xmsda/problem.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/validate.h"
 #include "xmsda/msda.h"
@@ -33,6 +34,31 @@ Status ValidateLevel(const Problem& problem, size_t index) {
   return {};
 }
 
+Status ValidateOptions(const Problem& problem) {
+  if (problem.sampling != Sampling::kBilinear && problem.sampling != Sampling::kDiscrete) {
+    return Expected("sampling", "bilinear or discrete", static_cast<int64_t>(problem.sampling));
+  }
+  if (problem.padding != Padding::kZeros && problem.padding != Padding::kBorder) {
+    return Expected("padding", "zeros or border", static_cast<int64_t>(problem.padding));
+  }
+  if (problem.sampling == Sampling::kDiscrete && (problem.padding != Padding::kZeros || problem.align_corners)) {
+    return Status::InvalidArgument(
+        std::string(problem.align_corners ? "align_corners: expected false" : "padding: expected zeros") +
+        " with discrete sampling, which clamps by a rule of its own, got " +
+        (problem.align_corners ? "true" : "border"));
+  }
+  const References& r = problem.references;
+  if (r.components != 0 && r.components != 2 && r.components != 4) {
+    return Expected("references.components", "0, 2 or 4", r.components);
+  }
+  if (r.anchors < 1 || r.anchors > kMaxSamples) return Expected("references.anchors", "1 to 65535", r.anchors);
+  if (!std::isfinite(r.offset_scale) || r.offset_scale < 0) {
+    return Status::InvalidArgument("references.offset_scale: expected a finite number of at least 0, got " +
+                                   std::to_string(r.offset_scale));
+  }
+  return {};
+}
+
 Status ValidateTypes(const Problem& problem) {
   const auto known = [](DType dtype) { return static_cast<unsigned>(dtype) <= static_cast<unsigned>(DType::kF16); };
   if (!known(problem.value_dtype)) {
@@ -40,9 +66,6 @@ Status ValidateTypes(const Problem& problem) {
   }
   if (!known(problem.location_dtype)) {
     return Expected("location_dtype", "f32, f64, bf16 or f16", static_cast<int64_t>(problem.location_dtype));
-  }
-  if (problem.sampling != Sampling::kBilinear && problem.sampling != Sampling::kDiscrete) {
-    return Expected("sampling", "bilinear or discrete", static_cast<int64_t>(problem.sampling));
   }
   const bool half = problem.value_dtype == DType::kBF16 || problem.value_dtype == DType::kF16;
   if (problem.location_dtype != problem.value_dtype && !(half && problem.location_dtype == DType::kF32)) {
@@ -88,6 +111,16 @@ int64_t Problem::SamplesPerQuery() const {
   return samples;
 }
 
+int64_t Problem::ReferencesPerQuery() const {
+  if (!IsFused()) return 0;
+  return references.anchors * (references.per_level ? static_cast<int64_t>(levels.size()) : 1);
+}
+
+double Problem::OffsetScale() const {
+  if (references.offset_scale != 0) return references.offset_scale;
+  return references.components == 4 ? 0.5 : 1;
+}
+
 // Products of fewer elements leave room in an int64 for 8 bytes each, for rows padded to whole vectors and for a
 // workspace of each worker. A zero counts as one: strides and workspaces are products of some of the sizes only.
 bool ElementsFit(std::initializer_list<int64_t> sizes) {
@@ -109,6 +142,7 @@ Status Validate(const Problem& problem) {
     return Expected("value_size", "less than 2^31", problem.value_size);
   }
   if (Status status = ValidateTypes(problem); !status.ok()) return status;
+  if (Status status = ValidateOptions(problem); !status.ok()) return status;
   int64_t samples = 0;
   for (size_t i = 0; i < problem.levels.size(); ++i) {
     if (Status status = ValidateLevel(problem, i); !status.ok()) return status;
@@ -119,7 +153,8 @@ Status Validate(const Problem& problem) {
   }
   if (!ElementsFit({problem.batch, problem.value_size, problem.num_heads, problem.channels}) ||
       !ElementsFit({problem.batch, problem.num_queries, problem.num_heads, problem.channels}) ||
-      !ElementsFit({problem.batch, problem.num_queries, problem.num_heads, samples, 2})) {
+      !ElementsFit({problem.batch, problem.num_queries, problem.num_heads, samples, 2}) ||
+      !ElementsFit({problem.batch, problem.num_queries, problem.num_heads, problem.ReferencesPerQuery(), 4})) {
     return Status::InvalidArgument(
         "problem: expected arrays of fewer than 2^47 elements, a size of 0 counted as 1, got batch " +
         std::to_string(problem.batch) + ", num_queries " + std::to_string(problem.num_queries) + ", num_heads " +
@@ -144,6 +179,11 @@ SampleStrides DenseWeightStrides(const Problem& problem) {
   strides.query = problem.num_heads * strides.head;
   strides.batch = problem.num_queries * strides.query;
   return strides;
+}
+
+ReferenceStrides DenseReferenceStrides(const Problem& problem) {
+  const int64_t query = problem.ReferencesPerQuery() * problem.references.components;
+  return {.batch = problem.num_queries * query, .query = query};
 }
 
 SampleStrides DenseLocationStrides(const Problem& problem) {

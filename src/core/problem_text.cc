@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -93,6 +94,10 @@ struct Fields {
   std::optional<DType> value_dtype;
   bool locf32 = false;
   bool discrete = false;
+  bool border = false;
+  bool align = false;
+  std::optional<References> references;
+  std::optional<double> offset_scale;
 };
 
 Status ParseSize(std::string_view field, std::optional<int64_t>* size) {
@@ -108,6 +113,37 @@ Status ParseFlag(std::string_view field, bool* flag) {
   return {};
 }
 
+// "fused", the components, "l" for references per level, "z" and the number of anchors.
+Status ParseReferences(std::string_view field, std::optional<References>* references) {
+  if (references->has_value()) return BadField(field, "each field once");
+  std::string_view rest = field.substr(std::string_view("fused").size());
+  References parsed;
+  if (!rest.empty() && (rest.front() == '2' || rest.front() == '4')) {
+    parsed.components = rest.front() - '0';
+    rest.remove_prefix(1);
+    parsed.per_level = rest.starts_with('l');
+    if (parsed.per_level) rest.remove_prefix(1);
+    const std::optional<int64_t> anchors = rest.starts_with('z') ? ParseNumber(rest.substr(1)) : std::nullopt;
+    if (anchors || rest.empty()) {
+      parsed.anchors = anchors.value_or(1);
+      *references = parsed;
+      return {};
+    }
+  }
+  return BadField(field, "references like fused2, fused4l or fused2lz4");
+}
+
+Status ParseScale(std::string_view field, std::optional<double>* scale) {
+  if (scale->has_value()) return BadField(field, "each field once");
+  double number = 0;
+  const char* last = field.data() + field.size();
+  const auto [end, error] = std::from_chars(field.data() + 1, last, number);
+  if (error != std::errc() || end != last || !std::isfinite(number))
+    return BadField(field, "an offset scale like o0.5");
+  *scale = number;
+  return {};
+}
+
 Status ParseField(std::string_view field, Fields* fields) {
   for (const auto& [name, dtype] : kTypes) {
     if (field != name) continue;
@@ -117,6 +153,10 @@ Status ParseField(std::string_view field, Fields* fields) {
   }
   if (field == "locf32") return ParseFlag(field, &fields->locf32);
   if (field == "discrete") return ParseFlag(field, &fields->discrete);
+  if (field == "border") return ParseFlag(field, &fields->border);
+  if (field == "align") return ParseFlag(field, &fields->align);
+  if (field.starts_with("fused")) return ParseReferences(field, &fields->references);
+  if (field.starts_with('o')) return ParseScale(field, &fields->offset_scale);
   switch (field.empty() ? '\0' : field.front()) {
     case 'b':
       return ParseSize(field, &fields->batch);
@@ -136,7 +176,8 @@ Status ParseField(std::string_view field, Fields* fields) {
       if (fields->levels.has_value()) return BadField(field, "each field once");
       return ParseLevels(field.substr(1), &fields->levels.emplace());
     default:
-      return BadField(field, "one of b, q, m, d, p, l, s, f32, f64, bf16, f16, locf32, discrete");
+      return BadField(field,
+                      "one of b, q, m, d, p, l, s, f32, f64, bf16, f16, locf32, discrete, border, align, fused, o");
   }
 }
 
@@ -179,6 +220,19 @@ std::string ToString(const Problem& problem) {
   if (problem.value_size != next_start) append("_s", problem.value_size);
   if (problem.location_dtype == DType::kF32 && problem.value_dtype != DType::kF32) text += "_locf32";
   if (problem.sampling == Sampling::kDiscrete) text += "_discrete";
+  if (problem.padding == Padding::kBorder) text += "_border";
+  if (problem.align_corners) text += "_align";
+  const References& r = problem.references;
+  if (problem.IsFused()) {
+    append("_fused", r.components);
+    if (r.per_level) text += "l";
+    if (r.anchors != 1) append("z", r.anchors);
+  }
+  if (r.offset_scale != 0) {
+    char number[32];
+    const auto [end, error] = std::to_chars(number, number + sizeof(number), r.offset_scale);
+    text.append("_o").append(number, error == std::errc() ? end : number);
+  }
   return text;
 }
 
@@ -204,6 +258,10 @@ Status ParseProblem(std::string_view text, Problem* problem) {
   parsed.value_dtype = fields.value_dtype.value_or(DType::kF32);
   parsed.location_dtype = fields.locf32 ? DType::kF32 : parsed.value_dtype;
   parsed.sampling = fields.discrete ? Sampling::kDiscrete : Sampling::kBilinear;
+  parsed.padding = fields.border ? Padding::kBorder : Padding::kZeros;
+  parsed.align_corners = fields.align;
+  parsed.references = fields.references.value_or(References{});
+  parsed.references.offset_scale = fields.offset_scale.value_or(0);
   if (Status status = Validate(parsed); !status.ok()) return status;
   *problem = std::move(parsed);
   return {};

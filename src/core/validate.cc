@@ -62,7 +62,9 @@ Status CheckInputs(const Problem& problem, const Inputs& inputs) {
   const bool has_samples = HasSamples(problem);
   Status status = CheckPointer("locations", inputs.locations, problem.location_dtype, has_samples);
   if (!status.ok()) return status;
-  return CheckPointer("weights", inputs.weights, problem.location_dtype, has_samples);
+  status = CheckPointer("weights", inputs.weights, problem.location_dtype, has_samples);
+  if (!status.ok() || !problem.IsFused()) return status;
+  return CheckPointer("references", inputs.references, problem.reference_dtype(), has_samples);
 }
 
 // Elements are apart when every stride passes over all that the smaller strides reach. That holds for any permuted or
@@ -122,6 +124,14 @@ Status ValidateBackwardCall(const Problem& problem, const Inputs& inputs, const 
   if (!status.ok()) return status;
   status = CheckPointer("gradients.weights", gradients.weights, problem.location_dtype, has_samples);
   if (!status.ok()) return status;
+  if (gradients.references != nullptr && !problem.IsFused()) {
+    return Status::InvalidArgument(
+        "gradients.references: expected null for a problem without references, got a pointer");
+  }
+  if (gradients.references != nullptr) {
+    status = CheckPointer("gradients.references", gradients.references, problem.reference_dtype(), true);
+    if (!status.ok()) return status;
+  }
   if (HasValue(problem)) {
     if (status = CheckNoOverlap(problem, gradients.value_strides); !status.ok()) return status;
   }

@@ -38,6 +38,7 @@ struct BackwardPlan {
   int32_t* order = nullptr;
   uint8_t* grad_rows = nullptr;          // one slot per worker, or per (pair, group) with several groups
   uint8_t* value_rows = nullptr;         // one slot per worker
+  uint8_t* grad_references = nullptr;    // of fused problems: each head's share, Reals [B,M,Q,G,C]
   std::vector<BackwardScratch> scratch;  // per worker
 
   int64_t SlotBytes(const Problem& p) const { return p.value_size * padded_channels * real_size; }
@@ -99,14 +100,15 @@ BackwardPlan MakePlan(const Problem& p, const ValueStrides& strides, const Value
   const bool whole_rows = real_storage && p.channels % lanes == 0;
   plan.real_size = static_cast<int64_t>(DTypeSize(real));
   plan.padded_channels = RoundUp(p.channels, lanes);
-  plan.groups = QueryGroups(p, disjoint);
+  // A fused problem's levels share a softmax, so they stay together.
+  plan.groups = QueryGroups(p, disjoint && !p.IsFused());
   plan.group_size = (p.num_queries + plan.groups - 1) / plan.groups;
   plan.chunk = std::min(ChunkQueries(p), plan.group_size);
   plan.value_direct = whole_rows && strides.channel == 1;
   plan.grad_direct = whole_rows && grad_strides.channel == 1 && plan.groups == 1;
   const int64_t pairs = p.batch * p.num_heads;
   const int64_t tasks = pairs * plan.groups;
-  plan.split_levels = disjoint && tasks < int64_t{4} * num_workers && tasks % num_workers != 0;
+  plan.split_levels = disjoint && !p.IsFused() && tasks < int64_t{4} * num_workers && tasks % num_workers != 0;
   plan.tiles = TilesPay(p);
   plan.num_cells = NumCells(p);
 
@@ -120,6 +122,11 @@ BackwardPlan MakePlan(const Problem& p, const ValueStrides& strides, const Value
   if (!plan.grad_direct) plan.grad_rows = arena.Take<uint8_t>(slots * plan.SlotBytes(p));
   if (!plan.value_direct) plan.value_rows = arena.Take<uint8_t>(num_workers * plan.SlotBytes(p));
   for (int w = 0; w < num_workers; ++w) plan.scratch.push_back(TakeScratch(plan, arena, lanes));
+  // Last, so that memory of it that a call without that gradient does not need is never touched.
+  if (p.IsFused()) {
+    plan.grad_references =
+        arena.Take<uint8_t>(pairs * p.num_queries * p.ReferencesPerQuery() * p.references.components * plan.real_size);
+  }
   return plan;
 }
 
@@ -211,6 +218,34 @@ struct BackwardCall {
     kernels.unpack_real[static_cast<size_t>(problem.value_dtype)](t);
   }
 
+  // Of one query's references.
+  int64_t ReferenceBytes() const {
+    return problem.ReferencesPerQuery() * problem.references.components * plan.real_size;
+  }
+
+  // Sums the heads' shares of the gradient of the references, in order.
+  template <class Real>
+  void SumHeads() const {
+    const Problem& p = problem;
+    const int64_t row = ReferenceBytes() / static_cast<int64_t>(sizeof(Real));
+    const auto* shares = reinterpret_cast<const Real*>(plan.grad_references);
+    auto* sums = static_cast<Real*>(gradients.references);
+    constexpr int64_t kQueries = 1024;
+    const int64_t strips = (p.num_queries + kQueries - 1) / kQueries;
+    ParallelFor(executor, p.batch * strips, [&](int64_t i, int) {
+      const int64_t b = i / strips;
+      const int64_t begin = i % strips * kQueries * row;
+      const int64_t end = std::min(begin + kQueries * row, p.num_queries * row);
+      Real* to = sums + b * p.num_queries * row;
+      const Real* from = shares + b * p.num_heads * p.num_queries * row;
+      std::copy(from + begin, from + end, to + begin);
+      for (int64_t m = 1; m < p.num_heads; ++m) {
+        from += p.num_queries * row;
+        for (int64_t e = begin; e < end; ++e) to[e] += from[e];
+      }
+    });
+  }
+
   // Everything of a task but its queries. Levels [level_begin, level_end).
   BackwardTask MakeTask(int64_t pair, int64_t level_begin, int64_t level_end, int worker) const {
     const Problem& p = problem;
@@ -239,6 +274,10 @@ struct BackwardCall {
     const int64_t weight = (b * p.num_queries * p.num_heads + head) * k + first;
     t.grad_weights = static_cast<uint8_t*>(gradients.weights) + weight * sample_element;
     t.grad_locations = static_cast<uint8_t*>(gradients.locations) + 2 * weight * sample_element;
+    if (gradients.references != nullptr) {
+      t.grad_reference_query_stride = ReferenceBytes();
+      t.grad_references = plan.grad_references + pair * p.num_queries * t.grad_reference_query_stride;
+    }
     t.scratch = plan.scratch[static_cast<size_t>(worker)];
     return t;
   }
@@ -330,11 +369,16 @@ struct BackwardCall {
     ParallelFor(executor, p.batch * p.num_heads * plan.groups * sets,
                 [&](int64_t i, int worker) { RunTask(i, worker); });
     if (plan.groups > 1) SumGroups();
+    if (gradients.references == nullptr) return;
+    p.value_dtype == DType::kF64 ? SumHeads<double>() : SumHeads<float>();
   }
 
   // No samples or no channels: all gradients are zero.
   void RunEmpty() const {
     ZeroGradValue();
+    if (gradients.references != nullptr) {
+      std::memset(gradients.references, 0, static_cast<size_t>(problem.batch * problem.num_queries * ReferenceBytes()));
+    }
     const auto sample_element = DTypeSize(problem.location_dtype);
     const auto count =
         static_cast<size_t>(problem.batch * problem.num_queries * problem.num_heads * problem.SamplesPerQuery());

@@ -39,19 +39,13 @@ HWY_INLINE int64_t QueryAt(const BackwardTask& t, int64_t i) {
   return t.query_order == nullptr ? t.query_begin + i : t.query_order[t.query_begin + i];
 }
 
-template <class Real>
-HWY_INLINE const auto& LevelsOf(const SampleSource& s) {
-  if constexpr (sizeof(Real) == 8) {
-    return *s.levels64;
-  } else {
-    return *s.levels32;
-  }
-}
-
 template <class D, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
-HWY_INLINE hn::Mask<D> FindCells(D d, const SampleSource& s, V u, V v, V width, V height, VI& x, VI& y, V& fx, V& fy) {
-  if (HWY_UNLIKELY(s.sampling == Sampling::kDiscrete)) return DiscreteCells(d, u, v, width, height, x, y, fx, fy);
-  return BilinearCells(d, u, v, width, height, x, y, fx, fy);
+HWY_INLINE hn::Mask<D> FindCells(D d, const SampleSource& s, size_t i, V u, V v, VI& x, VI& y, V& fx, V& fy) {
+  const auto& levels = LevelsOf<hn::TFromD<D>>(s);
+  if (HWY_UNLIKELY(s.sampling == Sampling::kDiscrete)) {
+    return DiscreteCells(d, u, v, hn::LoadU(d, levels.width + i), hn::LoadU(d, levels.height + i), x, y, fx, fy);
+  }
+  return BilinearCells(d, levels, i, s.border, u, v, x, y, fx, fy);
 }
 
 // Queries ahead whose inputs are prefetched: their rows lie M*D elements apart, in tile order.
@@ -145,8 +139,7 @@ HWY_INLINE void PrepareSamples(D d, const BackwardTask& t, const QuerySamples<Re
     hn::Vec<decltype(di)> x, y;
     LoadPairs(d, samples.locations + 2 * i, u, v);
     const V weight = hn::LoadU(d, samples.weights + i);
-    const auto inside =
-        FindCells(d, t.samples, u, v, hn::LoadU(d, levels.width + i), hn::LoadU(d, levels.height + i), x, y, fx, fy);
+    const auto inside = FindCells(d, t.samples, i, u, v, x, y, fx, fy);
     const auto i_inside = hn::RebindMask(di, inside);
     const auto row_cells = hn::Add(hn::LoadU(di, levels.pixels_per_row + i), i_one);
     const auto cell = hn::Add(hn::LoadU(di, range.origin + i), hn::Add(x, hn::Mul(y, row_cells)));
@@ -379,14 +372,24 @@ HWY_INLINE void FinishSamples(D d, const BackwardTask& t, const QuerySamples<Rea
   hn::Vec<decltype(di)> x, y;
   LoadPairs(d, samples.locations + 2 * i, u, v);
   const V weight = hn::LoadU(d, samples.weights + i);
-  const V width = hn::LoadU(d, levels.width + i);
-  const V height = hn::LoadU(d, levels.height + i);
-  const auto inside = FindCells(d, t.samples, u, v, width, height, x, y, fx, fy);
+  V scale_x = hn::LoadU(d, levels.scale_x + i);
+  V scale_y = hn::LoadU(d, levels.scale_y + i);
+  const auto inside = FindCells(d, t.samples, i, u, v, x, y, fx, fy);
   hn::LoadInterleaved4(d, dots + 4 * i, d00, d01, d10, d11);
   if (HWY_UNLIKELY(t.samples.sampling == Sampling::kDiscrete)) {
     hn::StoreU(hn::IfThenElseZero(inside, d00), d, grad_weights + i);
     StorePairs(d, hn::Zero(d), hn::Zero(d), grad_locations + 2 * i);
     return;
+  }
+  if (HWY_UNLIKELY(t.samples.border)) {
+    // No gradient to a coordinate that was clamped, nor at the outermost centres themselves.
+    const auto between = [&](auto cell, V f, const Real* side) HWY_ATTR {
+      const V at = hn::Add(hn::ConvertTo(d, cell), f);
+      const V last = hn::Sub(hn::LoadU(d, side + i), hn::Set(d, Real(1)));
+      return hn::And(hn::Gt(at, hn::Zero(d)), hn::Lt(at, last));
+    };
+    scale_x = hn::IfThenElseZero(between(x, fx, levels.width), scale_x);
+    scale_y = hn::IfThenElseZero(between(y, fy, levels.height), scale_y);
   }
   const V top = hn::Sub(d01, d00);
   const V bottom = hn::Sub(d11, d10);
@@ -395,8 +398,26 @@ HWY_INLINE void FinishSamples(D d, const BackwardTask& t, const QuerySamples<Rea
   const V dx = hn::MulAdd(fy, hn::Sub(bottom, top), top);
   const V dy = hn::Sub(mean_bottom, mean_top);
   hn::StoreU(hn::IfThenElseZero(inside, hn::MulAdd(fy, dy, mean_top)), d, grad_weights + i);
-  StorePairs(d, hn::IfThenElseZero(inside, hn::Mul(dx, hn::Mul(weight, width))),
-             hn::IfThenElseZero(inside, hn::Mul(dy, hn::Mul(weight, height))), grad_locations + 2 * i);
+  StorePairs(d, hn::IfThenElseZero(inside, hn::Mul(dx, hn::Mul(weight, scale_x))),
+             hn::IfThenElseZero(inside, hn::Mul(dy, hn::Mul(weight, scale_y))), grad_locations + 2 * i);
+}
+
+// Of a fused problem, the gradients of run item `i`: from those of its locations and weights to those of its offsets,
+// logits and references.
+template <class D, class Real = hn::TFromD<D>>
+HWY_INLINE void FinishFused(D d, const BackwardTask& t, const QuerySamples<Real>& samples, const SampleRun& run,
+                            int64_t i, size_t count, Real* HWY_RESTRICT grad_locations,
+                            Real* HWY_RESTRICT grad_weights) {
+  const SampleSource& s = t.samples;
+  const int64_t query = run.query[i];
+  const size_t at = static_cast<size_t>(i) * count;
+  SoftmaxGradient(d, count, samples.weights + at, grad_weights);
+  if (t.grad_references != nullptr) {
+    const auto elements = static_cast<size_t>(t.grad_reference_query_stride) / sizeof(Real);
+    ReferenceGradient(s, query, run.head[i], count, grad_locations, elements,
+                      reinterpret_cast<Real*>(t.grad_references + query * t.grad_reference_query_stride));
+  }
+  OffsetGradient(s, query, count, grad_locations);
 }
 
 template <class Real>
@@ -415,6 +436,9 @@ void Finish(const BackwardTask& t) {
     for (int64_t i = 0; i < run.size; ++i) {
       const int64_t query = run.query[i];
       const size_t at = static_cast<size_t>(i) * per_query;
+      if (t.samples.components != 0) {
+        FinishFused(d, t, samples, run, i, per_query, grad_locations + 2 * at, grad_weights + at);
+      }
       StoreGradients(t.samples.dtype, grad_locations + 2 * at, 2 * per_query,
                      t.grad_locations + query * t.grad_location_query_stride);
       StoreGradients(t.samples.dtype, grad_weights + at, per_query,

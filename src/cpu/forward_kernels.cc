@@ -81,8 +81,8 @@ HWY_INLINE void AppendCorners(D d, VI pixel, hn::Vec<D> weight, hn::Mask<D> vali
 
 // Calls emit(corner, pixel, weight, valid, all_valid) for the corners 0 to 3 of the N samples from `i` on.
 template <class D, class LC, class Emit, class Real = hn::TFromD<D>>
-HWY_INLINE void ForCorners(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples, size_t i,
-                           const Emit& emit) {
+HWY_INLINE void ForCorners(D d, const LC& levels, const SampleSource& source, const QuerySamples<Real>& samples,
+                           size_t i, const Emit& emit) {
   using V = hn::Vec<D>;
   using Index = IndexOf<Real>;
   const hn::RebindToSigned<D> di;
@@ -96,7 +96,7 @@ HWY_INLINE void ForCorners(D d, const LC& levels, bool discrete, const QuerySamp
   const auto columns = hn::LoadU(di, levels.pixels_per_row + i);
   const V weight = hn::LoadU(d, samples.weights + i);
   const auto start = hn::LoadU(di, levels.start + i);
-  if (HWY_UNLIKELY(discrete)) {
+  if (HWY_UNLIKELY(source.sampling == Sampling::kDiscrete)) {
     const auto inside = DiscreteCells(d, u, v, width, height, x, y, fx, fy);
     const auto none = hn::MaskFromVec(hn::Zero(d));
     const auto pixel = hn::Add(start, hn::Add(x, hn::Mul(y, columns)));
@@ -104,7 +104,7 @@ HWY_INLINE void ForCorners(D d, const LC& levels, bool discrete, const QuerySamp
     for (size_t corner = 1; corner < 4; ++corner) emit(corner, pixel, weight, none, false);
     return;
   }
-  const auto inside = BilinearCells(d, u, v, width, height, x, y, fx, fy);
+  const auto inside = BilinearCells(d, levels, i, source.border, u, v, x, y, fx, fy);
   const auto i_inside = hn::RebindMask(di, inside);
   const auto left = hn::And(i_inside, hn::Gt(x, i_minus_one));
   const auto right = hn::And(i_inside, hn::Lt(hn::Add(x, i_one), columns));
@@ -125,11 +125,11 @@ HWY_INLINE void ForCorners(D d, const LC& levels, bool discrete, const QuerySamp
 
 // The corners of one query and head, in any order.
 template <class D, class LC, class Real = hn::TFromD<D>>
-HWY_INLINE void ListCorners(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples,
+HWY_INLINE void ListCorners(D d, const LC& levels, const SampleSource& source, const QuerySamples<Real>& samples,
                             Corners<Real>& corners) {
   corners.count = 0;
   for (size_t i = 0; i < static_cast<size_t>(levels.count); i += hn::Lanes(d)) {
-    ForCorners(d, levels, discrete, samples, i, [&](size_t, auto pixel, auto weight, auto valid, bool all) HWY_ATTR {
+    ForCorners(d, levels, source, samples, i, [&](size_t, auto pixel, auto weight, auto valid, bool all) HWY_ATTR {
       AppendCorners(d, pixel, weight, valid, all, corners);
     });
   }
@@ -138,15 +138,15 @@ HWY_INLINE void ListCorners(D d, const LC& levels, bool discrete, const QuerySam
 // The corners of a run of samples, four by four: 4 * i + c is corner c of sample i; outside its level it has pixel -1
 // and weight 0.
 template <class D, class LC, class Real = hn::TFromD<D>>
-HWY_INLINE void ListRun(D d, const LC& levels, bool discrete, const QuerySamples<Real>& samples, size_t count,
-                        IndexOf<Real>* HWY_RESTRICT pixels, Real* HWY_RESTRICT weights) {
+HWY_INLINE void ListRun(D d, const LC& levels, const SampleSource& source, const QuerySamples<Real>& samples,
+                        size_t count, IndexOf<Real>* HWY_RESTRICT pixels, Real* HWY_RESTRICT weights) {
   const hn::RebindToSigned<D> di;
   constexpr size_t kMaxLanes = HWY_MAX_BYTES / sizeof(Real);
   HWY_ALIGN IndexOf<Real> pixel_of[4][kMaxLanes];
   HWY_ALIGN Real weight_of[4][kMaxLanes];
   const auto outside = hn::Set(di, IndexOf<Real>(-1));
   for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    ForCorners(d, levels, discrete, samples, i, [&](size_t c, auto pixel, auto weight, auto valid, bool) HWY_ATTR {
+    ForCorners(d, levels, source, samples, i, [&](size_t c, auto pixel, auto weight, auto valid, bool) HWY_ATTR {
       hn::Store(hn::IfThenElse(hn::RebindMask(di, valid), pixel, outside), di, pixel_of[c]);
       hn::Store(hn::IfThenElseZero(valid, weight), d, weight_of[c]);
     });
@@ -372,7 +372,6 @@ void ForwardBlocks(const ForwardTask& t, const LC& levels, size_t element_size) 
   const hn::ScalableTag<Real> d;
   const size_t lanes = hn::Lanes(d);
   const RowSums<Row> sums(t, lanes, element_size);
-  const bool discrete = t.samples.sampling == Sampling::kDiscrete;
   const size_t list = ListBytes<Real>(static_cast<size_t>(levels.padded));
   auto* scratch = static_cast<uint8_t*>(t.scratch);
   Corners<Real> corners[kQueryBlock];
@@ -389,7 +388,7 @@ void ForwardBlocks(const ForwardTask& t, const LC& levels, size_t element_size) 
           PrefetchSamples(t.samples, QueryAt(t, block + kQueryBlock + k), head, levels.count);
         }
         const auto samples = ReadSamples<Real>(t.samples, QueryAt(t, block + k), head, levels.count, lanes, copy);
-        ListCorners(d, levels, discrete, samples, corners[k]);
+        ListCorners(d, levels, t.samples, samples, corners[k]);
       }
       for (int64_t k = 0; k < n; ++k) sums.Write(QueryAt(t, block + k), head, corners[k]);
     }
@@ -424,7 +423,7 @@ void ForwardRuns(const ForwardTask& t, const LC& levels, size_t element_size) {
         for (int64_t h = head; h < HWY_MIN(head + heads_per_run, t.head_end); ++h) run.Add(QueryAt(t, q + i), h);
       }
       const auto samples = ReadRun<Real>(t.samples, run, levels.count, lanes, copy);
-      ListRun(d, levels, discrete, samples, static_cast<size_t>(run.size) * count, pixels, weights);
+      ListRun(d, levels, t.samples, samples, static_cast<size_t>(run.size) * count, pixels, weights);
       sums.WriteRun(d, run, {pixels, weights, 4 * count}, discrete, kept);
     }
   }

@@ -20,10 +20,17 @@ template <class Real, class Index>
 struct LevelConstants {
   int64_t count = 0;
   int64_t padded = 0;
+  Real shift = 0;  // pixel coordinate = location * scale - shift
+  const Real* scale_x = nullptr;
+  const Real* scale_y = nullptr;
   const Real* width = nullptr;
   const Real* height = nullptr;
   const Index* pixels_per_row = nullptr;  // width as an integer
   const Index* start = nullptr;           // first pixel of the level
+  // Of fused problems, for `count` samples only: factors of (x, y) in the step of an offset, and where the reference
+  // of the sample is among those of a query (elements).
+  const Real* step = nullptr;
+  const int32_t* reference = nullptr;
 };
 
 using LevelConstants32 = LevelConstants<float, int32_t>;
@@ -39,6 +46,11 @@ struct SampleSource {
   int64_t weight_head_stride = 0;
   DType dtype = DType::kF32;
   Sampling sampling = Sampling::kBilinear;
+  bool border = false;
+  // Of fused problems: `locations` are offsets, `weights` logits. Reals, of the batch item.
+  const void* references = nullptr;
+  int64_t reference_query_stride = 0;
+  int64_t components = 0;
   const LevelConstants32* levels32 = nullptr;
   const LevelConstants64* levels64 = nullptr;  // for kF64
 };
@@ -128,6 +140,9 @@ struct BackwardTask {
   uint8_t* grad_weights = nullptr;
   int64_t grad_location_query_stride = 0;
   int64_t grad_weight_query_stride = 0;
+  // Of this head, Reals [queries, references, components]; null when not wanted. Strides in bytes, as above.
+  uint8_t* grad_references = nullptr;
+  int64_t grad_reference_query_stride = 0;
   BackwardScratch scratch;
   Target* ran_target = nullptr;
 };

@@ -8,14 +8,39 @@
 namespace xmsda::cpu {
 namespace {
 
+// Only for all of a problem's levels: with references of their own, a level's number counts.
 template <class Real, class Index>
-LevelConstants<Real, Index> TakeLevels(std::span<const Level> levels, int64_t lanes, Arena& arena) {
+void TakeOffsetRules(const Problem& problem, Arena& arena, LevelConstants<Real, Index>* constants) {
+  Real* step = arena.Take<Real>(2 * constants->count);
+  int32_t* reference = arena.Take<int32_t>(constants->count);
+  constants->step = step;
+  constants->reference = reference;
+  if (arena.counting()) return;
+  const References& r = problem.references;
+  int64_t first = 0;
+  for (const Level& level : problem.levels) {
+    for (int64_t p = 0; p < level.points; ++p) {
+      *reference++ = static_cast<int32_t>((first + p % r.anchors) * r.components);
+      const bool boxes = r.components == 4;
+      *step++ = static_cast<Real>(problem.OffsetScale() / static_cast<double>(boxes ? level.points : level.width));
+      *step++ = static_cast<Real>(problem.OffsetScale() / static_cast<double>(boxes ? level.points : level.height));
+    }
+    if (r.per_level) first += r.anchors;
+  }
+}
+
+template <class Real, class Index>
+LevelConstants<Real, Index> TakeLevels(const Problem& problem, std::span<const Level> levels, int64_t lanes,
+                                       Arena& arena) {
   int64_t count = 0;
   for (const Level& level : levels) count += level.points;
   // A vector may be read from any sample on.
   const int64_t entries = kRunItems * count + lanes;
   Real* width = arena.Take<Real>(entries);
   Real* height = arena.Take<Real>(entries);
+  // align_corners apart, these are the sides themselves.
+  Real* scale_x = problem.align_corners ? arena.Take<Real>(entries) : width;
+  Real* scale_y = problem.align_corners ? arena.Take<Real>(entries) : height;
   Index* columns = arena.Take<Index>(entries);
   Index* start = arena.Take<Index>(entries);
   int64_t k = 0;
@@ -24,12 +49,27 @@ LevelConstants<Real, Index> TakeLevels(std::span<const Level> levels, int64_t la
       for (int64_t p = 0; p < level.points && k < entries; ++p, ++k) {
         width[k] = static_cast<Real>(level.width);
         height[k] = static_cast<Real>(level.height);
+        if (problem.align_corners) {
+          scale_x[k] = static_cast<Real>(level.width - 1);
+          scale_y[k] = static_cast<Real>(level.height - 1);
+        }
         columns[k] = static_cast<Index>(level.width);
         start[k] = static_cast<Index>(level.start);
       }
     }
   }
-  return {count, RoundUp(count, lanes), width, height, columns, start};
+  LevelConstants<Real, Index> constants;
+  constants.count = count;
+  constants.padded = RoundUp(count, lanes);
+  constants.shift = problem.align_corners ? Real{0} : Real{0.5};
+  constants.scale_x = scale_x;
+  constants.scale_y = scale_y;
+  constants.width = width;
+  constants.height = height;
+  constants.pixels_per_row = columns;
+  constants.start = start;
+  if (problem.IsFused()) TakeOffsetRules(problem, arena, &constants);
+  return constants;
 }
 
 }  // namespace
@@ -39,10 +79,10 @@ LevelTables TakeLevelTables(const Problem& problem, std::span<const Level> level
   LevelTables tables;
   const auto lanes = static_cast<int64_t>(kernels.vector_bytes / sizeof(float));
   if (problem.value_dtype == DType::kF64) {
-    tables.levels64 = TakeLevels<double, int64_t>(levels, lanes, arena);
+    tables.levels64 = TakeLevels<double, int64_t>(problem, levels, lanes, arena);
     tables.padded = tables.levels64.padded;
   } else {
-    tables.levels32 = TakeLevels<float, int32_t>(levels, lanes, arena);
+    tables.levels32 = TakeLevels<float, int32_t>(problem, levels, lanes, arena);
     tables.padded = tables.levels32.padded;
   }
   return tables;
@@ -111,6 +151,10 @@ Status CheckLimits(const Problem& problem) {
     return Status::Unsupported("levels: expected at most " + std::to_string(kMaxSamples) +
                                " points in all on the CPU, got " + std::to_string(problem.SamplesPerQuery()));
   }
+  if (problem.ReferencesPerQuery() > kMaxReferences) {
+    return Status::Unsupported("references: expected at most " + std::to_string(kMaxReferences) +
+                               " a query on the CPU, got " + std::to_string(problem.ReferencesPerQuery()));
+  }
   if (NumCells(problem) > kMaxCells) {
     return Status::Unsupported(
         "levels: expected fewer than 2^31 cells (height + 1) * (width + 1) in all on the CPU, got " +
@@ -143,6 +187,13 @@ SampleSource MakeSampleSource(const Problem& problem, const Inputs& inputs, cons
   s.weight_head_stride = inputs.weight_strides.head;
   s.dtype = problem.location_dtype;
   s.sampling = problem.sampling;
+  s.border = problem.padding == Padding::kBorder;
+  if (problem.IsFused()) {
+    const auto real = static_cast<int64_t>(DTypeSize(problem.reference_dtype()));
+    s.references = static_cast<const uint8_t*>(inputs.references) + b * inputs.reference_strides.batch * real;
+    s.reference_query_stride = inputs.reference_strides.query;
+    s.components = problem.references.components;
+  }
   s.levels32 = &tables.levels32;
   s.levels64 = &tables.levels64;
   return s;

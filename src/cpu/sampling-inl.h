@@ -16,6 +16,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "cpu/fused-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/rows-inl.h"
 
@@ -63,17 +64,15 @@ struct QuerySamples {
   const Real* weights;
 };
 
-// Copies the samples of (query, head), as Reals.
+// Copies the samples of (query, head), as Reals; of a fused problem, the locations and weights that they stand for.
 template <class Real>
 HWY_INLINE void CopySamples(const SampleSource& s, int64_t query, int64_t head, size_t n, Real* HWY_RESTRICT locations,
                             Real* HWY_RESTRICT weights) {
   const int64_t loc = query * s.location_query_stride + head * s.location_head_stride;
   const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
   if (s.dtype == RealDType<Real>()) {
-    const Real* from_locations = static_cast<const Real*>(s.locations) + loc;
-    const Real* from_weights = static_cast<const Real*>(s.weights) + wgt;
-    for (size_t i = 0; i < 2 * n; ++i) locations[i] = from_locations[i];
-    for (size_t i = 0; i < n; ++i) weights[i] = from_weights[i];
+    LoadConverted<PlainRow<Real>>(static_cast<const Real*>(s.locations) + loc, 2 * n, locations);
+    LoadConverted<PlainRow<Real>>(static_cast<const Real*>(s.weights) + wgt, n, weights);
   } else if constexpr (sizeof(Real) == sizeof(float)) {
     if (s.dtype == DType::kBF16) {
       LoadConverted<BF16Row>(static_cast<const BF16*>(s.locations) + loc, 2 * n, locations);
@@ -83,6 +82,7 @@ HWY_INLINE void CopySamples(const SampleSource& s, int64_t query, int64_t head, 
       LoadConverted<F16Row>(static_cast<const F16*>(s.weights) + wgt, n, weights);
     }
   }
+  if (s.components != 0) Fuse(s, query, n, locations, weights);
 }
 
 // Fills up the last vector of copied samples: NaN locations are inside no level.
@@ -99,7 +99,7 @@ HWY_INLINE QuerySamples<Real> ReadSamples(const SampleSource& s, int64_t query, 
                                           size_t lanes, Real* HWY_RESTRICT copy) {
   const auto n = static_cast<size_t>(count);
   const size_t padded = (n + lanes - 1) / lanes * lanes;
-  if (s.dtype == RealDType<Real>() && padded == n) {
+  if (s.dtype == RealDType<Real>() && padded == n && s.components == 0) {
     const int64_t loc = query * s.location_query_stride + head * s.location_head_stride;
     const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
     return {static_cast<const Real*>(s.locations) + loc, static_cast<const Real*>(s.weights) + wgt};
@@ -129,9 +129,10 @@ struct SampleRun {
   }
 };
 
-// True when the run's samples lie one behind the other where the caller has them: heads of one query, dense.
+// True when the run's samples lie one behind the other where the caller has them: heads of one query, dense. Those of
+// a fused problem are made one (query, head) after the other.
 HWY_INLINE bool RunIsDense(const SampleSource& s, const SampleRun& run, int64_t count) {
-  return s.location_head_stride == 2 * count && s.weight_head_stride == count &&
+  return s.components == 0 && s.location_head_stride == 2 * count && s.weight_head_stride == count &&
          (run.size == 1 || run.query[0] == run.query[run.size - 1]);
 }
 
@@ -169,23 +170,36 @@ HWY_INLINE void PrefetchSamples(const SampleSource& s, int64_t query, int64_t he
   const int64_t wgt = query * s.weight_query_stride + head * s.weight_head_stride;
   PrefetchBytes(static_cast<const uint8_t*>(s.locations) + loc * element, static_cast<size_t>(2 * count * element));
   PrefetchBytes(static_cast<const uint8_t*>(s.weights) + wgt * element, static_cast<size_t>(count * element));
+  if (s.components != 0) {
+    const auto real = static_cast<int64_t>(s.levels64->count != 0 ? sizeof(double) : sizeof(float));
+    hwy::Prefetch(static_cast<const uint8_t*>(s.references) + query * s.reference_query_stride * real);
+  }
 }
 
 // The cell [x, x+1) x [y, y+1) that each sample falls into and its offset (fx, fy) in it; returns which samples are
-// inside (-1, W) x (-1, H). The others, also those that are not finite, get cell (0, 0) and offset (0, 0), so that
-// every conversion to integer is in range.
-template <class D, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
-HWY_INLINE hn::Mask<D> BilinearCells(D d, V u, V v, V width, V height, VI& cell_x, VI& cell_y, V& fx, V& fy) {
+// inside (-1, W) x (-1, H); with `border` they all are, clamped, but for those that are not finite. The others get cell
+// (0, 0) and offset (0, 0), so that every conversion to integer is in range. `i`: which of the level constants.
+template <class D, class LC, class V = hn::Vec<D>, class VI = hn::Vec<hn::RebindToSigned<D>>>
+HWY_INLINE hn::Mask<D> BilinearCells(D d, const LC& levels, size_t i, bool border, V u, V v, VI& cell_x, VI& cell_y,
+                                     V& fx, V& fy) {
   using Real = hn::TFromD<D>;
   const hn::RebindToSigned<D> di;
-  const V half = hn::Set(d, Real(0.5));
+  const V shift = hn::Set(d, levels.shift);
   const V minus_one = hn::Set(d, Real(-1));
-  V x = hn::MulSub(u, width, half);
-  V y = hn::MulSub(v, height, half);
+  const V width = hn::LoadU(d, levels.width + i);
+  const V height = hn::LoadU(d, levels.height + i);
+  V x = hn::MulSub(u, hn::LoadU(d, levels.scale_x + i), shift);
+  V y = hn::MulSub(v, hn::LoadU(d, levels.scale_y + i), shift);
+  const auto finite = hn::And(hn::IsFinite(u), hn::IsFinite(v));
+  if (HWY_UNLIKELY(border)) {
+    // A product that overflows is brought back. What is not finite may become anything here.
+    x = hn::IfThenElseZero(finite, hn::Min(hn::Max(x, hn::Zero(d)), hn::Add(width, minus_one)));
+    y = hn::IfThenElseZero(finite, hn::Min(hn::Max(y, hn::Zero(d)), hn::Add(height, minus_one)));
+  }
   // Comparisons with NaN are false.
   const auto in_x = hn::And(hn::Gt(x, minus_one), hn::Lt(x, width));
   const auto in_y = hn::And(hn::Gt(y, minus_one), hn::Lt(y, height));
-  const auto inside = hn::And(in_x, in_y);
+  const auto inside = HWY_UNLIKELY(border) ? finite : hn::And(in_x, in_y);
   x = hn::IfThenElseZero(inside, x);
   y = hn::IfThenElseZero(inside, y);
   const V x0 = hn::Floor(x);

@@ -35,6 +35,11 @@ Contestant MakeContestant(const Backend& backend, const testing::CaseData& data,
       DTypeSize(problem.location_dtype);
   contestant.results.grad_locations = testing::Buffer(2 * samples);
   contestant.results.grad_weights = testing::Buffer(samples);
+  if (problem.IsFused()) {
+    const int64_t references = problem.batch * problem.num_queries * problem.ReferencesPerQuery();
+    contestant.results.grad_references = testing::Buffer(
+        static_cast<size_t>(references * problem.references.components) * DTypeSize(problem.reference_dtype()));
+  }
   if (backend.forward_workspace) {
     contestant.forward_workspace =
         testing::Buffer(backend.forward_workspace(problem, data.inputs.value_strides, workers));
@@ -63,7 +68,7 @@ Status RunOnce(const Plan& plan, const testing::CaseData& data, const Executor& 
   }
   if (!plan.backward || !c->backend->backward) return {};
   const Gradients gradients{c->results.grad_value.data(), c->results.grad_locations.data(),
-                            c->results.grad_weights.data(), data.grad_value_strides};
+                            c->results.grad_weights.data(), data.grad_value_strides, c->results.grad_references.data()};
   return Timed(&c->backward_ms, [&] {
     return c->backend->backward(problem, data.inputs, data.grad_output.data(), gradients,
                                 {c->backward_workspace.data(), c->backward_workspace.size()}, executor, {});

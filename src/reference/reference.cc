@@ -8,6 +8,7 @@
 
 #include "core/dtype.h"
 #include "core/validate.h"
+#include "reference/fused.h"
 #include "reference/sample.h"
 
 namespace xmsda {
@@ -30,6 +31,8 @@ struct Call {
   void* output;             // forward only
   const void* grad_output;  // backward only
   const Gradients* gradients;
+  std::vector<OffsetRule> rules = {};              // of fused problems
+  std::vector<double>* grad_references = nullptr;  // [B,M,Q,G,C], each head's share; null when not wanted
 };
 
 int64_t ValueIndex(const ValueStrides& strides, int64_t b, int64_t m, int64_t pixel, int64_t channel) {
@@ -46,12 +49,24 @@ void ForEachSample(const Call& call, int64_t b, int64_t m, int64_t q, const Visi
   const int64_t locations = SampleIndex(call.inputs.location_strides, b, m, q);
   const int64_t weights = SampleIndex(call.inputs.weight_strides, b, m, q);
   int64_t k = 0;
+  if (call.problem.IsFused()) {
+    FusedSamples samples;
+    ReadFusedSamples(call.problem, call.inputs, call.rules, b, q, m, &samples);
+    for (const Level& level : call.problem.levels) {
+      for (int64_t point = 0; point < level.points; ++point, ++k) {
+        const auto i = static_cast<size_t>(k);
+        visit(k, samples.weights[i],
+              CornersOf(call.problem, level, samples.locations[2 * i], samples.locations[2 * i + 1]));
+      }
+    }
+    return;
+  }
   for (const Level& level : call.problem.levels) {
     for (int64_t point = 0; point < level.points; ++point, ++k) {
       const double u = Load<L>(call.inputs.locations, locations + 2 * k);
       const double v = Load<L>(call.inputs.locations, locations + 2 * k + 1);
       const double weight = Load<L>(call.inputs.weights, weights + k);
-      visit(k, weight, CornersOf(call.problem.sampling, level, u, v));
+      visit(k, weight, CornersOf(call.problem, level, u, v));
     }
   }
 }
@@ -98,6 +113,31 @@ void BackwardSample(const Call& call, int64_t b, int64_t m, int64_t output_index
   }
 }
 
+// Of one query and head: from the gradients of its weights and locations to those of logits, offsets and references.
+void BackwardFused(const Call& call, int64_t b, int64_t m, int64_t q, std::vector<double>* grad_weights,
+                   std::vector<double>* grad_locations) {
+  FusedSamples samples;
+  ReadFusedSamples(call.problem, call.inputs, call.rules, b, q, m, &samples);
+  double mean = 0;
+  for (size_t k = 0; k < samples.weights.size(); ++k) mean += samples.weights[k] * (*grad_weights)[k];
+  const int64_t components = call.problem.references.components;
+  const int64_t row = ((b * call.problem.num_heads + m) * call.problem.num_queries + q) *
+                      call.problem.ReferencesPerQuery() * components;
+  for (size_t k = 0; k < samples.weights.size(); ++k) {
+    (*grad_weights)[k] = samples.weights[k] * ((*grad_weights)[k] - mean);
+    for (size_t axis = 0; axis < 2; ++axis) {
+      double& grad = (*grad_locations)[2 * k + axis];
+      if (call.grad_references != nullptr) {
+        double* to = call.grad_references->data() + row + call.rules[k].reference * components;
+        to[axis] += grad;
+        if (components == 4) to[2 + axis] += grad * samples.offsets[2 * k + axis] * call.rules[k].scale[axis];
+      }
+      // A discrete sample passes nothing on, whatever its box.
+      grad = call.problem.sampling == Sampling::kDiscrete ? 0 : grad * samples.steps[2 * k + axis];
+    }
+  }
+}
+
 // scratch: value_size * channels doubles.
 template <typename V, typename L>
 void BackwardHead(const Call& call, int64_t b, int64_t m, std::vector<double>& scratch) {
@@ -105,6 +145,8 @@ void BackwardHead(const Call& call, int64_t b, int64_t m, std::vector<double>& s
   const Gradients& gradients = *call.gradients;
   const int64_t samples = problem.SamplesPerQuery();
   std::fill(scratch.begin(), scratch.end(), 0.0);
+  std::vector<double> grad_weights(static_cast<size_t>(samples));
+  std::vector<double> grad_locations(static_cast<size_t>(2 * samples));
   for (int64_t q = 0; q < problem.num_queries; ++q) {
     const int64_t row = (b * problem.num_queries + q) * problem.num_heads + m;
     ForEachSample<L>(call, b, m, q, [&](int64_t k, double weight, const Corners& corners) {
@@ -114,10 +156,17 @@ void BackwardHead(const Call& call, int64_t b, int64_t m, std::vector<double>& s
                         grad_location);
       // Without channels there is nothing to sum; with a discrete sample du is 0, but 0 * NaN would not be.
       const bool smooth = problem.sampling == Sampling::kBilinear;
-      Store<L>(grad_weight, gradients.weights, row * samples + k);
-      Store<L>(smooth ? grad_location[0] : 0, gradients.locations, 2 * (row * samples + k));
-      Store<L>(smooth ? grad_location[1] : 0, gradients.locations, 2 * (row * samples + k) + 1);
+      grad_weights[static_cast<size_t>(k)] = grad_weight;
+      grad_locations[static_cast<size_t>(2 * k)] = smooth ? grad_location[0] : 0;
+      grad_locations[static_cast<size_t>(2 * k + 1)] = smooth ? grad_location[1] : 0;
     });
+    if (problem.IsFused()) BackwardFused(call, b, m, q, &grad_weights, &grad_locations);
+    for (int64_t k = 0; k < samples; ++k) {
+      Store<L>(grad_weights[static_cast<size_t>(k)], gradients.weights, row * samples + k);
+    }
+    for (int64_t i = 0; i < 2 * samples; ++i) {
+      Store<L>(grad_locations[static_cast<size_t>(i)], gradients.locations, 2 * row * samples + i);
+    }
   }
   for (int64_t pixel = 0; pixel < problem.value_size; ++pixel) {
     for (int64_t channel = 0; channel < problem.channels; ++channel) {
@@ -164,7 +213,7 @@ Status Run(const Call& call, HeadFunction head, int64_t scratch_size, const Exec
 
 Status ReferenceForward(const Problem& problem, const Inputs& inputs, void* output, const Executor& executor) {
   if (Status status = ValidateForwardCall(problem, inputs, output, {}, 0, executor); !status.ok()) return status;
-  const Call call{problem, inputs, output, nullptr, nullptr};
+  const Call call{problem, inputs, output, nullptr, nullptr, OffsetRules(problem)};
   const HeadFunction head = DispatchDType(problem.value_dtype, [&](auto value) {
     return DispatchDType(problem.location_dtype, [&](auto location) -> HeadFunction {
       return &ForwardHead<decltype(value), decltype(location)>;
@@ -177,13 +226,34 @@ Status ReferenceBackward(const Problem& problem, const Inputs& inputs, const voi
                          const Gradients& gradients, const Executor& executor) {
   Status status = ValidateBackwardCall(problem, inputs, grad_output, gradients, {}, 0, executor);
   if (!status.ok()) return status;
-  const Call call{problem, inputs, nullptr, grad_output, &gradients};
+  Call call{problem, inputs, nullptr, grad_output, &gradients, OffsetRules(problem)};
+  const int64_t references = problem.num_queries * problem.ReferencesPerQuery() * problem.references.components;
+  std::vector<double> grad_references;
+  if (gradients.references != nullptr) {
+    try {
+      grad_references.resize(static_cast<size_t>(problem.batch * problem.num_heads * references));
+    } catch (const std::exception&) {
+      return Status::Unsupported("reference: expected memory for the gradient of the references, got none");
+    }
+    call.grad_references = &grad_references;
+  }
   const HeadFunction head = DispatchDType(problem.value_dtype, [&](auto value) {
     return DispatchDType(problem.location_dtype, [&](auto location) -> HeadFunction {
       return &BackwardHead<decltype(value), decltype(location)>;
     });
   });
-  return Run(call, head, problem.value_size * problem.channels, executor);
+  status = Run(call, head, problem.value_size * problem.channels, executor);
+  if (!status.ok() || gradients.references == nullptr) return status;
+  for (int64_t b = 0; b < problem.batch; ++b) {
+    for (int64_t i = 0; i < references; ++i) {
+      double sum = 0;
+      for (int64_t m = 0; m < problem.num_heads; ++m) {
+        sum += grad_references[static_cast<size_t>((b * problem.num_heads + m) * references + i)];
+      }
+      StoreElement(problem.reference_dtype(), gradients.references, b * references + i, sum);
+    }
+  }
+  return status;
 }
 
 }  // namespace xmsda

@@ -21,16 +21,37 @@ struct Corners {
   int count = 0;  // only pixels inside the level
 };
 
-// The four neighbours, zeros outside (align_corners=False). Inside the level a neighbour counts even when its
+// An axis of `size` pixels: from a normalised location to a pixel coordinate, and its derivative.
+struct AxisRule {
+  double scale, shift;
+  double last;  // coordinate of the last pixel
+
+  AxisRule(bool align_corners, int64_t size)
+      : scale(static_cast<double>(align_corners ? size - 1 : size)),
+        shift(align_corners ? 0 : 0.5),
+        last(static_cast<double>(size - 1)) {}
+};
+
+// The four neighbours, zeros outside or clamped coordinates. Inside the level a neighbour counts even when its
 // coefficient is 0, so that its NaN shows, as with torch's grid_sample.
-inline Corners BilinearCorners(const Level& level, double u, double v) {
-  const double width = static_cast<double>(level.width);
-  const double height = static_cast<double>(level.height);
-  const double x = u * width - 0.5;
-  const double y = v * height - 0.5;
+inline Corners BilinearCorners(const Problem& problem, const Level& level, double u, double v) {
+  const AxisRule columns(problem.align_corners, level.width);
+  const AxisRule rows(problem.align_corners, level.height);
+  double x = u * columns.scale - columns.shift;
+  double y = v * rows.scale - rows.shift;
+  double x_scale = columns.scale;
+  double y_scale = rows.scale;
   Corners corners;
+  if (problem.padding == Padding::kBorder) {
+    if (!std::isfinite(u) || !std::isfinite(v)) return corners;
+    // As torch has it: no gradient at the outermost centres themselves either.
+    if (!(x > 0 && x < columns.last)) x_scale = 0;
+    if (!(y > 0 && y < rows.last)) y_scale = 0;
+    x = std::clamp(x, 0.0, columns.last);
+    y = std::clamp(y, 0.0, rows.last);
+  }
   // False for NaN. Bounds x, so that the conversions below are defined.
-  if (!(x > -1 && x < width && y > -1 && y < height)) return corners;
+  if (!(x > -1 && x < columns.last + 1 && y > -1 && y < rows.last + 1)) return corners;
   const double x0 = std::floor(x);
   const double y0 = std::floor(y);
   for (int dy = 0; dy < 2; ++dy) {
@@ -42,8 +63,8 @@ inline Corners BilinearCorners(const Level& level, double u, double v) {
       const double by = dy == 0 ? 1 - (y - y0) : y - y0;
       corners.corner[corners.count++] = {.pixel = level.start + row * level.width + column,
                                          .coefficient = bx * by,
-                                         .du = (dx == 0 ? -width : width) * by,
-                                         .dv = (dy == 0 ? -height : height) * bx};
+                                         .du = (dx == 0 ? -x_scale : x_scale) * by,
+                                         .dv = (dy == 0 ? -y_scale : y_scale) * bx};
     }
   }
   return corners;
@@ -64,8 +85,9 @@ inline Corners DiscreteCorners(const Level& level, double u, double v) {
   return corners;
 }
 
-inline Corners CornersOf(Sampling sampling, const Level& level, double u, double v) {
-  return sampling == Sampling::kDiscrete ? DiscreteCorners(level, u, v) : BilinearCorners(level, u, v);
+inline Corners CornersOf(const Problem& problem, const Level& level, double u, double v) {
+  if (problem.sampling == Sampling::kDiscrete) return DiscreteCorners(level, u, v);
+  return BilinearCorners(problem, level, u, v);
 }
 
 }  // namespace xmsda

@@ -58,6 +58,22 @@ DoubleInputs ReadInputs(const CaseData& data) {
   return inputs;
 }
 
+std::vector<double> ReadReferences(const CaseData& data) {
+  const Problem& problem = data.test_case.problem;
+  const ReferenceStrides& strides = data.inputs.reference_strides;
+  const int64_t row = problem.ReferencesPerQuery() * problem.references.components;
+  std::vector<double> dense;
+  for (int64_t b = 0; b < problem.batch; ++b) {
+    for (int64_t q = 0; q < problem.num_queries; ++q) {
+      for (int64_t e = 0; e < row; ++e) {
+        const int64_t index = b * strides.batch + q * strides.query + e;
+        dense.push_back(LoadElement(problem.reference_dtype(), data.inputs.references, index));
+      }
+    }
+  }
+  return dense;
+}
+
 // The inputs are ours and valid; a failure here is a bug of the tester and must not pass for agreement.
 void Require(const Status& status) {
   if (status.ok()) return;
@@ -68,7 +84,8 @@ void Require(const Status& status) {
 }  // namespace
 
 Expected ComputeExpected(const CaseData& data, const Executor& executor) {
-  const DoubleInputs dense = ReadInputs(data);
+  DoubleInputs dense = ReadInputs(data);
+  const std::vector<double> references = ReadReferences(data);
   Problem problem = data.test_case.problem;
   problem.value_dtype = DType::kF64;
   problem.location_dtype = DType::kF64;
@@ -80,6 +97,9 @@ Expected ComputeExpected(const CaseData& data, const Executor& executor) {
   inputs.location_strides = DenseLocationStrides(problem);
   inputs.weight_strides = DenseWeightStrides(problem);
 
+  inputs.references = references.data();
+  inputs.reference_strides = DenseReferenceStrides(problem);
+
   Expected expected;
   expected.output.value.resize(dense.grad_output.size());
   expected.grad_value.value.resize(dense.value.size());
@@ -90,10 +110,16 @@ Expected ComputeExpected(const CaseData& data, const Executor& executor) {
   gradients.locations = expected.grad_locations.value.data();
   gradients.weights = expected.grad_weights.value.data();
   gradients.value_strides = DenseStrides(problem);
+  if (!references.empty()) {
+    expected.grad_references.value.resize(references.size());
+    gradients.references = expected.grad_references.value.data();
+  }
   Require(ReferenceForward(problem, inputs, expected.output.value.data(), executor));
   Require(ReferenceBackward(problem, inputs, dense.grad_output.data(), gradients, executor));
   if (data.test_case.pattern != Pattern::kExact) {
-    ComputeBounds(data.test_case.problem, dense, executor, &expected);
+    FusedErrors fused;
+    if (problem.IsFused()) fused = ReplaceFused(data.test_case.problem, inputs, &dense);
+    ComputeBounds(data.test_case.problem, dense, fused, executor, &expected);
   }
   return expected;
 }

@@ -21,6 +21,7 @@ struct ExpectedArray {
 struct Expected {
   ExpectedArray output;
   ExpectedArray grad_value, grad_locations, grad_weights;
+  ExpectedArray grad_references;  // of fused problems
 };
 
 // The reference runs on the case's inputs converted to double.

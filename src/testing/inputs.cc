@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/dtype.h"
+#include "reference/fused.h"
 #include "testing/rng.h"
 
 namespace xmsda::testing {
@@ -17,7 +18,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // Ids of the random streams.
-enum StreamId : uint64_t { kValueStream, kLocationStream, kWeightStream, kGradStream, kChoiceStream };
+enum StreamId : uint64_t { kValueStream, kLocationStream, kWeightStream, kGradStream, kChoiceStream, kReferenceStream };
 
 struct Position {
   double u, v;
@@ -59,6 +60,11 @@ double NastyCoordinate(const Stream& stream, const Stream& choice, int64_t index
   }
 }
 
+// Pixels that the unit square spans, 1 where it is a point.
+int64_t ExactSpan(const Problem& problem, int64_t side) {
+  return problem.align_corners ? std::max<int64_t>(side - 1, 1) : side;
+}
+
 class LocationMaker {
  public:
   explicit LocationMaker(const Case& test_case)
@@ -87,10 +93,14 @@ class LocationMaker {
         const double outside = (choice_.Bits(sample) & 2) != 0 ? beyond : 1 - beyond;
         return (choice_.Bits(sample) & 4) != 0 ? Position{outside, along} : Position{along, outside};
       }
-      case Pattern::kExact:
+      case Pattern::kExact: {
         // x in [-1.5, side + 0.5], so a few samples are outside.
-        return {static_cast<double>(stream_.Integer(iu, -8, 8 * level.width + 8)) / (8 * width),
-                static_cast<double>(stream_.Integer(iv, -8, 8 * level.height + 8)) / (8 * height)};
+        const auto exact = [&](int64_t i, int64_t side) {
+          const int64_t span = ExactSpan(problem_, side);
+          return static_cast<double>(stream_.Integer(i, -8, 8 * span + 8)) / static_cast<double>(8 * span);
+        };
+        return {exact(iu, level.width), exact(iv, level.height)};
+      }
       case Pattern::kNasty:
         return {NastyCoordinate(stream_, choice_, iu, level.width),
                 NastyCoordinate(stream_, choice_, iv, level.height)};
@@ -150,26 +160,83 @@ void FillValue(const Case& test_case, CaseData* data) {
   }
 }
 
+// One of a query's references: a point, or a box of which the exact ones have sides that are powers of two.
+void FillReferences(const Case& test_case, CaseData* data) {
+  const Problem& problem = test_case.problem;
+  const Stream stream(test_case.seed, kReferenceStream);
+  const int64_t components = problem.references.components;
+  const int64_t row = problem.ReferencesPerQuery() * components;
+  const ReferenceStrides& strides = data->inputs.reference_strides;
+  int64_t i = 0;
+  for (int64_t b = 0; b < problem.batch; ++b) {
+    for (int64_t q = 0; q < problem.num_queries; ++q) {
+      for (int64_t e = 0; e < row; ++e, ++i) {
+        double value = stream.Uniform(i, -0.1, 1.1);
+        if (e % components >= 2) value = stream.Uniform(i, 0.05, 0.6);
+        if (test_case.pattern == Pattern::kExact) {
+          value = e % components >= 2 ? std::ldexp(1.0, -static_cast<int>(stream.Integer(i, 0, 2)))
+                                      : static_cast<double>(stream.Integer(i, 0, 4)) / 4;
+        }
+        if (test_case.pattern == Pattern::kNasty && stream.Bits(i) % 16 == 0) {
+          constexpr double kOdd[] = {kNaN, kInf, 0.0, 1e30};
+          value = kOdd[stream.Bits(i) / 16 % std::size(kOdd)];
+        }
+        StoreElement(problem.reference_dtype(), data->references.data(), b * strides.batch + q * strides.query + e,
+                     value);
+      }
+    }
+  }
+}
+
+// The offset that leads about from the sample's reference to a location.
+Position OffsetTo(const CaseData& data, const OffsetRule& rule, int64_t b, int64_t q, const Position& to) {
+  const Problem& problem = data.test_case.problem;
+  const ReferenceStrides& strides = data.inputs.reference_strides;
+  const int64_t components = problem.references.components;
+  const int64_t first = b * strides.batch + q * strides.query + rule.reference * components;
+  const auto offset = [&](int64_t axis, double target) {
+    const double centre = LoadElement(problem.reference_dtype(), data.references.data(), first + axis);
+    double step = rule.scale[axis];
+    if (components == 4) step *= LoadElement(problem.reference_dtype(), data.references.data(), first + 2 + axis);
+    return step == 0 ? target : (target - centre) / step;
+  };
+  return {offset(0, to.u), offset(1, to.v)};
+}
+
+// `i` counts [B,Q,M,K]. The first one of a query and head is never -infinity: all of them would make every weight NaN,
+// and whether a sample on the border of its level then shows depends on rounding.
+double Logit(Pattern pattern, const Stream& stream, int64_t i, int64_t samples) {
+  if (pattern == Pattern::kExact) return 0;
+  if (pattern != Pattern::kNasty || stream.Bits(i) % 8 != 0) return 1.5 * stream.Normal(i);
+  constexpr double kOdd[] = {-kInf, 80, -80, 1000, 0.0, -110, -20};
+  const double logit = kOdd[stream.Bits(i) / 8 % std::size(kOdd)];
+  return i % samples == 0 && std::isinf(logit) ? 0 : logit;
+}
+
 void FillSamples(const Case& test_case, CaseData* data) {
   const Problem& problem = test_case.problem;
   const LocationMaker locations(test_case);
   const Stream weights(test_case.seed, kWeightStream);
   const double scale = 2.0 / static_cast<double>(std::max<int64_t>(problem.SamplesPerQuery(), 1));
+  const std::vector<OffsetRule> rules = OffsetRules(problem);
   int64_t sample = 0;
   for (int64_t b = 0; b < problem.batch; ++b) {
     for (int64_t q = 0; q < problem.num_queries; ++q) {
       for (int64_t m = 0; m < problem.num_heads; ++m) {
+        size_t rule = 0;
         const SampleStrides& ls = data->inputs.location_strides;
         const SampleStrides& ws = data->inputs.weight_strides;
         int64_t location_index = b * ls.batch + q * ls.query + m * ls.head;
         int64_t weight_index = b * ws.batch + q * ws.query + m * ws.head;
         for (const Level& level : problem.levels) {
           for (int64_t point = 0; point < level.points; ++point, ++sample) {
-            const Position position = locations.Make(q, level, sample);
+            Position position = locations.Make(q, level, sample);
+            if (problem.IsFused()) position = OffsetTo(*data, rules[rule++], b, q, position);
             // Mostly positive, as after a softmax, but signs must work too.
-            const double weight = test_case.pattern == Pattern::kExact
-                                      ? static_cast<double>(weights.Integer(sample, -8, 8)) / 8
-                                      : weights.Uniform(sample, -0.25, 1) * scale;
+            const double weight =
+                problem.IsFused() ? Logit(test_case.pattern, weights, sample, problem.SamplesPerQuery())
+                : test_case.pattern == Pattern::kExact ? static_cast<double>(weights.Integer(sample, -8, 8)) / 8
+                                                       : weights.Uniform(sample, -0.25, 1) * scale;
             StoreElement(problem.location_dtype, data->locations.data(), location_index++, position.u);
             StoreElement(problem.location_dtype, data->locations.data(), location_index++, position.v);
             StoreElement(problem.location_dtype, data->weights.data(), weight_index++, weight);
@@ -218,12 +285,33 @@ Status ParseLayout(std::string_view name, Layout* layout) {
 Status ValidateCase(const Case& test_case) {
   if (Status status = Validate(test_case.problem); !status.ok()) return status;
   if (test_case.pattern != Pattern::kExact) return {};
-  for (const Level& level : test_case.problem.levels) {
-    if (!std::has_single_bit(static_cast<uint64_t>(level.height)) ||
-        !std::has_single_bit(static_cast<uint64_t>(level.width))) {
-      return Status::InvalidArgument("sampling: expected levels whose sides are powers of two for exact, got " +
+  const Problem& problem = test_case.problem;
+  const auto is_power = [](int64_t n) { return n >= 0 && std::has_single_bit(static_cast<uint64_t>(n)); };
+  for (const Level& level : problem.levels) {
+    if (!is_power(ExactSpan(problem, level.height)) || !is_power(ExactSpan(problem, level.width))) {
+      return Status::InvalidArgument(std::string("sampling: expected levels whose sides") +
+                                     (problem.align_corners ? " less one" : "") + " are powers of two for exact, got " +
                                      std::to_string(level.height) + "x" + std::to_string(level.width));
     }
+    if (problem.references.components == 4 && level.points != 0 && !is_power(level.points)) {
+      return Status::InvalidArgument("sampling: expected points of boxes to be powers of two for exact, got " +
+                                     std::to_string(level.points));
+    }
+    // Steps of 1 / side are exact only then.
+    if (problem.references.components == 2 && (!is_power(level.height) || !is_power(level.width))) {
+      return Status::InvalidArgument("sampling: expected sides that are powers of two for exact offsets, got " +
+                                     std::to_string(level.height) + "x" + std::to_string(level.width));
+    }
+  }
+  if (!problem.IsFused()) return {};
+  int exponent = 0;
+  if (problem.SamplesPerQuery() != 0 && !is_power(problem.SamplesPerQuery())) {
+    return Status::InvalidArgument("sampling: expected a power of two of samples for exact softmax, got " +
+                                   std::to_string(problem.SamplesPerQuery()));
+  }
+  if (std::frexp(problem.OffsetScale(), &exponent) != 0.5) {
+    return Status::InvalidArgument("sampling: expected an offset scale that is a power of two for exact, got " +
+                                   std::to_string(problem.OffsetScale()));
   }
   return {};
 }
@@ -284,13 +372,26 @@ CaseData MakeCase(const Case& test_case) {
       MakeBuffer(test_case, problem.location_dtype, SampleExtent(problem, data.inputs.location_strides, 2 * samples));
   data.weights =
       MakeBuffer(test_case, problem.location_dtype, SampleExtent(problem, data.inputs.weight_strides, samples));
+  data.inputs.reference_strides = DenseReferenceStrides(problem);
+  if (test_case.layout == Layout::kPadded || test_case.layout == Layout::kSpread) {
+    data.inputs.reference_strides.query += 3;
+    data.inputs.reference_strides.batch = data.inputs.reference_strides.query * problem.num_queries + 5;
+  }
+  const ReferenceStrides& rs = data.inputs.reference_strides;
+  const int64_t references = problem.ReferencesPerQuery() * problem.references.components;
+  const bool any = problem.batch > 0 && problem.num_queries > 0 && references > 0;
+  data.references =
+      MakeBuffer(test_case, problem.reference_dtype(),
+                 any ? (problem.batch - 1) * rs.batch + (problem.num_queries - 1) * rs.query + references : 0);
   const int64_t outputs = problem.batch * problem.num_queries * problem.num_heads * problem.channels;
   data.grad_output = MakeBuffer(test_case, problem.value_dtype, outputs);
   data.inputs.value = data.value.data();
   data.inputs.locations = data.locations.data();
   data.inputs.weights = data.weights.data();
+  data.inputs.references = data.references.data();
 
   FillValue(test_case, &data);
+  if (problem.IsFused()) FillReferences(test_case, &data);
   FillSamples(test_case, &data);
   const Stream grads(test_case.seed, kGradStream);
   for (int64_t i = 0; i < outputs; ++i) {

@@ -48,7 +48,8 @@ struct Case {
   bool misaligned = true;  // arrays start one element past a 64-byte boundary
 };
 
-// For kExact: Ok when every level side is a power of two.
+// For kExact: Ok when every level side is a power of two, of aligned corners one less; of fused problems also K (equal
+// logits then give exact weights), with 4 components each level's points, and the offset scale.
 Status ValidateCase(const Case& test_case);
 
 // The problem, pattern, layout and seed as options of the driver, for example "b1_..._l4x4 --sampling hot --seed 3".
@@ -56,8 +57,9 @@ std::string CaseOptions(const Case& test_case);
 
 struct CaseData {
   Case test_case;
-  Inputs inputs;  // points into the buffers
-  Buffer value, locations, weights, grad_output;
+  Inputs inputs;                                  // points into the buffers
+  Buffer value, locations, weights, grad_output;  // of fused problems: offsets and logits
+  Buffer references;                              // of fused problems
   ValueStrides grad_value_strides;
 };
 

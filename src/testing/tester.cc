@@ -89,11 +89,11 @@ void MakeDense(std::vector<Axis>* axes) {
   }
 }
 
-std::array<ArrayView, 4> ViewsOf(const CaseData& data, const Expected& expected, const Results& results) {
+std::array<ArrayView, 5> ViewsOf(const CaseData& data, const Expected& expected, const Results& results) {
   const Problem& p = data.test_case.problem;
   const ValueStrides& s = data.grad_value_strides;
   const int64_t samples = p.SamplesPerQuery();
-  std::array<ArrayView, 4> views{
+  std::array<ArrayView, 5> views{
       {{"output",
         &results.output,
         p.value_dtype,
@@ -120,8 +120,17 @@ std::array<ArrayView, 4> ViewsOf(const CaseData& data, const Expected& expected,
         p.location_dtype,
         {{"b", p.batch, 0}, {"q", p.num_queries, 0}, {"m", p.num_heads, 0}, {"k", samples, 0}},
         &expected.grad_weights,
+        true},
+       {"grad_references",
+        &results.grad_references,
+        p.reference_dtype(),
+        {{"b", p.batch, 0},
+         {"q", p.num_queries, 0},
+         {"r", p.ReferencesPerQuery(), 0},
+         {"c", p.references.components, 0}},
+        &expected.grad_references,
         true}}};
-  for (const size_t dense : {0u, 2u, 3u}) MakeDense(&views[dense].axes);
+  for (const size_t dense : {0u, 2u, 3u, 4u}) MakeDense(&views[dense].axes);
   return views;
 }
 
@@ -234,15 +243,16 @@ struct NamedInput {
 };
 
 // What a backend reads and must leave as it is, gaps of padded layouts included.
-std::array<NamedInput, 4> InputsOf(const CaseData& data) {
+std::array<NamedInput, 5> InputsOf(const CaseData& data) {
   return {{{"inputs.value", &data.value},
            {"inputs.locations", &data.locations},
            {"inputs.weights", &data.weights},
+           {"inputs.references", &data.references},
            {"grad_output", &data.grad_output}}};
 }
 
-std::array<uint64_t, 4> ChecksumsOf(const CaseData& data) {
-  std::array<uint64_t, 4> sums{};
+std::array<uint64_t, 5> ChecksumsOf(const CaseData& data) {
+  std::array<uint64_t, 5> sums{};
   const auto inputs = InputsOf(data);
   for (size_t i = 0; i < inputs.size(); ++i) sums[i] = Checksum(*inputs[i].buffer);
   return sums;
@@ -263,7 +273,7 @@ Status RunBackward(const Backend& backend, const CaseData& data, const RunOption
   CallOptions call;
   call.ran_target = &results->backward_target;
   const Gradients gradients{results->grad_value.data(), results->grad_locations.data(), results->grad_weights.data(),
-                            data.grad_value_strides};
+                            data.grad_value_strides, results->grad_references.data()};
   return backend.backward(problem, data.inputs, data.grad_output.data(), gradients, {workspace->data(), size},
                           options.executor, call);
 }
@@ -273,7 +283,7 @@ Status RunBackward(const Backend& backend, const CaseData& data, const RunOption
 Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions& options, Results* results) {
   const Problem& problem = data.test_case.problem;
   const int workers = options.executor.num_workers;
-  const std::array<uint64_t, 4> checksums = ChecksumsOf(data);
+  const std::array<uint64_t, 5> checksums = ChecksumsOf(data);
   const auto make = [&](DType dtype, int64_t elements) {
     const size_t size = DTypeSize(dtype);
     return Buffer(static_cast<size_t>(elements) * size, data.test_case.misaligned ? size : 0, options.poison);
@@ -284,6 +294,11 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
     results->grad_value = make(problem.value_dtype, ValueExtent(problem, data.grad_value_strides));
     results->grad_locations = make(problem.location_dtype, 2 * queries * problem.SamplesPerQuery());
     results->grad_weights = make(problem.location_dtype, queries * problem.SamplesPerQuery());
+    if (problem.IsFused()) {
+      results->grad_references =
+          make(problem.reference_dtype(),
+               problem.batch * problem.num_queries * problem.ReferencesPerQuery() * problem.references.components);
+    }
   }
 
   const size_t size =
@@ -309,6 +324,7 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
     return Damaged("gradients.value, gaps of its layout");
   if (!results->grad_locations.GuardsIntact()) return Damaged("gradients.locations");
   if (!results->grad_weights.GuardsIntact()) return Damaged("gradients.weights");
+  if (!results->grad_references.GuardsIntact()) return Damaged("gradients.references");
   const auto inputs = InputsOf(data);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].buffer->GuardsIntact()) return Damaged(inputs[i].name);
@@ -324,6 +340,7 @@ std::vector<Difference> Judge(const Backend& backend, const CaseData& data, cons
   std::vector<Difference> differences;
   for (ArrayView view : ViewsOf(data, expected, results)) {
     view.arithmetic = backend.arithmetic;
+    if (view.name == std::string_view("grad_references") && !data.test_case.problem.IsFused()) continue;
     if (!view.is_gradient || backend.backward) differences.push_back(JudgeArray(view));
   }
   return differences;
@@ -369,8 +386,8 @@ std::string CheckBackend(const Backend& backend, const CaseData& data, const Exp
 
 std::string CompareBits(const CaseData& data, const Results& a, const Results& b) {
   const Expected none;
-  const std::array<ArrayView, 4> views_a = ViewsOf(data, none, a);
-  const std::array<ArrayView, 4> views_b = ViewsOf(data, none, b);
+  const std::array<ArrayView, 5> views_a = ViewsOf(data, none, a);
+  const std::array<ArrayView, 5> views_b = ViewsOf(data, none, b);
   for (size_t v = 0; v < views_a.size(); ++v) {
     const ArrayView& view = views_a[v];
     if (view.buffer->data() == nullptr || views_b[v].buffer->data() == nullptr) continue;

@@ -16,7 +16,7 @@ namespace xmsda::testing {
 // What one backend wrote; value gradients in the layout of the case.
 struct Results {
   Buffer output;
-  Buffer grad_value, grad_locations, grad_weights;
+  Buffer grad_value, grad_locations, grad_weights, grad_references;
   Target forward_target = Target::kAuto;  // what the kernels say ran; kAuto for backends that do not say
   Target backward_target = Target::kAuto;
 };
@@ -33,7 +33,7 @@ Status RunBackend(const Backend& backend, const CaseData& data, const RunOptions
 
 // The worst element of one array.
 struct Difference {
-  std::string array;  // "output", "grad_value", "grad_locations" or "grad_weights"
+  std::string array;  // "output", "grad_value", "grad_locations", "grad_weights" or "grad_references"
   std::string index;  // for example "[b=0, q=3, m=1, d=5]"
   double got = 0;
   double expected = 0;

@@ -276,6 +276,12 @@ Status CheckTypes(const Problem& problem) {
     return Limit(std::string("locations: expected f32 on Ascend, got ") + DTypeName(problem.location_dtype));
   }
   if (problem.sampling != Sampling::kBilinear) return Limit("sampling: expected bilinear on Ascend, got discrete");
+  if (problem.padding != Padding::kZeros) return Limit("padding: expected zeros on Ascend, got border");
+  if (problem.align_corners) return Limit("align_corners: expected false on Ascend, got true");
+  if (problem.IsFused()) {
+    return Limit("references: expected none on Ascend (locations and weights instead of offsets and logits), got " +
+                 std::to_string(problem.references.components) + " components");
+  }
   return {};
 }
 
