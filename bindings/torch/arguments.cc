@@ -161,7 +161,7 @@ std::vector<int64_t> ReadPoints(const TensorArguments& arguments, Problem* probl
   }
   const bool has_level_axis = locations.dim() == 6;
   if (!has_level_axis && points.empty() && num_levels != 0) {
-    FailArgument("sampling_locations", "[B, Q, M, L, P, 2], or [B, Q, M, K, 2] with points_per_level",
+    FailArgument(arguments.locations_name(), "[B, Q, M, L, P, 2], or [B, Q, M, K, 2] with points_per_level",
                  ShapeText(locations));
   }
   int64_t num_samples = 0;
@@ -171,14 +171,15 @@ std::vector<int64_t> ReadPoints(const TensorArguments& arguments, Problem* probl
       FailArgument(LevelName("points_per_level", static_cast<int64_t>(l)).c_str(), "at least 0", std::to_string(count));
     }
     if (has_level_axis && count != locations.size(4)) {
-      FailArgument("points_per_level",
-                   "the P = " + std::to_string(locations.size(4)) + " of sampling_locations [B, Q, M, L, P, 2]",
-                   std::to_string(count));
+      FailArgument(
+          "points_per_level",
+          "the P = " + std::to_string(locations.size(4)) + " of " + arguments.locations_name() + " [B, Q, M, L, P, 2]",
+          std::to_string(count));
     }
     problem->levels[l].points = count;
     // Compared before it is added: the sum could pass 2^63.
     if (count > kMaxSamples - num_samples) {
-      FailArgument(points.empty() ? "sampling_locations" : "points_per_level",
+      FailArgument(points.empty() ? arguments.locations_name() : "points_per_level",
                    "at most " + std::to_string(kMaxSamples) + " points over all levels",
                    std::to_string(count) + " in level " + std::to_string(l) + " after " + std::to_string(num_samples));
     }
@@ -235,12 +236,12 @@ void CheckSampleDTypes(const TensorArguments& arguments, Problem* problem) {
   const bool is_half = problem->value_dtype == DType::kBF16 || problem->value_dtype == DType::kF16;
   if (!ReadDType(locations, &problem->location_dtype) ||
       (problem->location_dtype != problem->value_dtype && !(is_half && problem->location_dtype == DType::kF32))) {
-    FailArgument("sampling_locations",
+    FailArgument(arguments.locations_name(),
                  is_half ? "float32 or value's " + DTypeText(arguments.value) : "value's " + DTypeText(arguments.value),
                  DTypeText(locations));
   }
   if (arguments.attention_weights.scalar_type() != locations.scalar_type()) {
-    FailArgument("attention_weights", "sampling_locations' " + DTypeText(locations),
+    FailArgument(arguments.weights_name(), std::string(arguments.locations_name()) + "' " + DTypeText(locations),
                  DTypeText(arguments.attention_weights));
   }
 }
@@ -253,10 +254,42 @@ void CheckSizes(const TensorArguments& arguments, const Problem& p) {
     FailArgument(name, std::string(what) + " of fewer than 2^47 elements, a size of 0 counted as 1", ShapeText(tensor));
   };
   check("value", "[B, S, M, D]", arguments.value, {p.batch, p.value_size, p.num_heads, p.channels});
-  check("sampling_locations", "locations", arguments.sampling_locations,
+  check(arguments.locations_name(), "locations", arguments.sampling_locations,
         {p.batch, p.num_queries, p.num_heads, p.SamplesPerQuery(), 2});
-  check("sampling_locations", "an output [B, Q, M*D]", arguments.sampling_locations,
+  check(arguments.locations_name(), "an output [B, Q, M*D]", arguments.sampling_locations,
         {p.batch, p.num_queries, p.num_heads, p.channels});
+}
+
+// References are of the arithmetic's type.
+void ReadReferences(const TensorArguments& arguments, Call* call) {
+  const Tensor& points = **arguments.reference_points;
+  Problem& problem = call->problem;
+  CheckOnCpu("reference_points", points);
+  const auto num_levels = static_cast<int64_t>(problem.levels.size());
+  const bool per_level = points.dim() == 5;
+  const int64_t components = points.dim() == 0 ? 0 : points.size(points.dim() - 1);
+  const int64_t anchors = points.dim() < 4 ? 0 : points.size(points.dim() - 2);
+  if (anchors < 1 || (components != 2 && components != 4)) {
+    FailArgument("reference_points", "[B, Q, Z, 2 or 4] or [B, Q, L, Z, 2 or 4] with at least one reference",
+                 ShapeText(points));
+  }
+  std::vector<int64_t> shape{problem.batch, problem.num_queries, anchors, components};
+  if (per_level) shape.insert(shape.begin() + 2, num_levels);
+  CheckShape("reference_points", points, shape, per_level ? "[B, Q, L, Z, 2 or 4]" : "[B, Q, Z, 2 or 4]");
+  DType dtype;
+  if (!ReadDType(points, &dtype) || dtype != problem.reference_dtype()) {
+    FailArgument("reference_points",
+                 std::string(problem.reference_dtype() == DType::kF64 ? "float64" : "float32") + " for a value of " +
+                     DTypeText(arguments.value),
+                 DTypeText(points));
+  }
+  problem.references = {
+      .components = components, .per_level = per_level, .anchors = anchors, .offset_scale = arguments.offset_scale};
+  const int64_t first_dense_axis = 2;
+  call->references =
+      points.numel() == 0 || IsDenseFrom(points, first_dense_axis) ? points : torch::stable::contiguous(points);
+  call->inputs.references = call->references.const_data_ptr();
+  call->inputs.reference_strides = {.batch = call->references.stride(0), .query = call->references.stride(1)};
 }
 
 }  // namespace
@@ -266,25 +299,31 @@ void FailArgument(const char* name, const std::string& expected, const std::stri
 }
 
 Call ReadArguments(const TensorArguments& arguments) {
-  Call call{
-      .problem = {}, .inputs = {}, .locations = arguments.sampling_locations, .weights = arguments.attention_weights};
+  Call call{.problem = {},
+            .inputs = {},
+            .locations = arguments.sampling_locations,
+            .weights = arguments.attention_weights,
+            .references = arguments.value};
   Problem& problem = call.problem;
   problem.sampling = arguments.discrete ? Sampling::kDiscrete : Sampling::kBilinear;
+  problem.padding = arguments.border ? Padding::kBorder : Padding::kZeros;
+  problem.align_corners = arguments.align_corners;
   ReadValue(arguments.value, &call);
   ReadLevels(arguments, &problem);
 
   const Tensor& locations = arguments.sampling_locations;
-  CheckOnCpu("sampling_locations", locations);
-  CheckOnCpu("attention_weights", arguments.attention_weights);
+  CheckOnCpu(arguments.locations_name(), locations);
+  CheckOnCpu(arguments.weights_name(), arguments.attention_weights);
   problem.num_queries = locations.dim() > 1 ? locations.size(1) : 0;
   std::vector<int64_t> shape = ReadPoints(arguments, &problem);
   const bool has_level_axis = shape.size() == 6;
-  CheckShape("sampling_locations", locations, shape, has_level_axis ? "[B, Q, M, L, P, 2]" : "[B, Q, M, K, 2]");
+  CheckShape(arguments.locations_name(), locations, shape, has_level_axis ? "[B, Q, M, L, P, 2]" : "[B, Q, M, K, 2]");
   shape.pop_back();
-  CheckShape("attention_weights", arguments.attention_weights, shape,
+  CheckShape(arguments.weights_name(), arguments.attention_weights, shape,
              has_level_axis ? "[B, Q, M, L, P]" : "[B, Q, M, K]");
   CheckSampleDTypes(arguments, &problem);
   CheckSizes(arguments, problem);
+  if (arguments.fused()) ReadReferences(arguments, &call);
 
   call.locations = WithDenseSamples(locations);
   call.weights = WithDenseSamples(arguments.attention_weights);

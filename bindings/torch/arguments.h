@@ -24,6 +24,16 @@ struct TensorArguments {
   const Tensor& attention_weights;                 // [B,Q,M,L,P], or [B,Q,M,K] with points
   Points points;                                   // points of each level; empty: P of the locations
   bool discrete;
+  bool border = false;
+  bool align_corners = false;
+  // Of fused calls: [B,Q,Z,C] or [B,Q,L,Z,C]; sampling_locations are offsets and attention_weights are logits.
+  const std::optional<Tensor>* reference_points = nullptr;
+  double offset_scale = 0;  // 0: Deformable-DETR's
+
+  bool fused() const { return reference_points != nullptr && reference_points->has_value(); }
+  // What the caller calls them.
+  const char* locations_name() const { return fused() ? "sampling_offsets" : "sampling_locations"; }
+  const char* weights_name() const { return fused() ? "attention_logits" : "attention_weights"; }
 };
 
 // A problem with pointers into tensors that this struct keeps alive.
@@ -32,6 +42,7 @@ struct Call {
   Inputs inputs;
   Tensor locations;  // the argument, or a copy whose axes behind the heads are dense
   Tensor weights;
+  Tensor references;  // of fused calls, the same for the axes behind the queries
 };
 
 // Throws std::invalid_argument, a ValueError in Python: "<argument>: expected <what>, got <what came>".

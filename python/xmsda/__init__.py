@@ -4,8 +4,18 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 from xmsda import ascend, nn, reference
-from xmsda.ops import ms_deform_attn
+from xmsda.ops import ms_deform_attn, ms_deform_attn_fused
 from xmsda.targets import last_target, targets, use_target
 from xmsda.version import __version__
 
-__all__ = ["__version__", "ascend", "last_target", "ms_deform_attn", "nn", "reference", "targets", "use_target"]
+__all__ = [
+    "__version__",
+    "ascend",
+    "last_target",
+    "ms_deform_attn",
+    "ms_deform_attn_fused",
+    "nn",
+    "reference",
+    "targets",
+    "use_target",
+]

@@ -37,3 +37,28 @@ def register(forward: str, backward: str) -> None:
 
 def _refuse_twice(ctx: Any, *grads: Tensor) -> tuple[None, ...]:
     raise NotImplementedError(TWICE)
+
+
+def register_general(discrete: int) -> None:
+    """The same for the general operators; `discrete` is the bit of that name in their mode."""
+    operator = torch.ops.xmsda.ms_deform_attn_general_backward.default
+    num_tensors = 6  # with reference_points
+    mode = 1  # where it is among the options
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:num_tensors])
+        ctx.options = inputs[num_tensors:]
+
+    def formula(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        wanted = ctx.needs_input_grad[3]
+        value, references, sampling, attention = operator(*ctx.saved_tensors, *ctx.options, wanted, grad_output)
+        if ctx.options[mode] & discrete:
+            references, sampling = (torch.zeros_like(ctx.saved_tensors[3]) if wanted else None), None
+        return (
+            value, None, None, references if wanted else None, sampling, attention, *[None] * len(ctx.options)
+        )
+
+    torch.library.register_autograd(
+        "xmsda::ms_deform_attn_general_forward", formula, setup_context=setup_context
+    )
+    torch.library.register_autograd("xmsda::ms_deform_attn_general_backward", _refuse_twice)

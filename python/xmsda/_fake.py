@@ -140,6 +140,54 @@ def _fake_backward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     return _fake_raw_backward(*raw)
 
 
+def _check_references(value: Tensor, num_levels: int, references: Tensor, offsets: Tensor) -> None:
+    dims = references.dim()
+    expected = "[B, Q, Z, 2 or 4] or [B, Q, L, Z, 2 or 4]"
+    _check(dims in (4, 5), "reference_points", expected, references.shape)
+    _check(references.shape[-1] in (2, 4), "reference_points", expected, references.shape)
+    levels = [num_levels] if dims == 5 else []
+    shape = [value.shape[0], offsets.shape[1], *levels, references.shape[-2], references.shape[-1]]
+    _check_shape("reference_points", references, shape, expected)
+    dtype = torch.float64 if value.dtype == torch.float64 else torch.float32
+    _check(references.dtype == dtype, "reference_points", f"{dtype} for a value of {value.dtype}", references.dtype)
+
+
+def _fake_general_forward(
+    value: Tensor,
+    spatial_shapes: Tensor,
+    level_start_index: Tensor | None,
+    reference_points: Tensor | None,
+    sampling: Tensor,
+    attention: Tensor,
+    points: list[int],
+    mode: int,
+    offset_scale: float,
+    target: str,
+) -> Tensor:
+    output = _fake_raw_forward(value, spatial_shapes, level_start_index, sampling, attention, points, False)
+    if reference_points is not None:
+        _check_references(value, spatial_shapes.shape[0], reference_points, sampling)
+    return output
+
+
+def _fake_general_backward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    *forward, reference_gradient, grad_output = arguments
+    value, shapes, starts, references, sampling, attention, points = forward[:7]
+    _fake_general_forward(*forward)
+    grad_value, grad_sampling, grad_attention = _fake_raw_backward(
+        value, shapes, starts, sampling, attention, points, False, grad_output
+    )
+    wanted = references is not None and reference_gradient
+    grad_references = (
+        torch.empty_like(references, memory_format=torch.contiguous_format) if wanted else value.new_empty((0,))
+    )
+    return grad_value, grad_references, grad_sampling, grad_attention
+
+
+torch.library.register_fake("xmsda::ms_deform_attn_general_forward", _fake_general_forward)
+torch.library.register_fake("xmsda::ms_deform_attn_general_backward", _fake_general_backward)
+
+
 def register(forward: str, backward: str) -> None:
     """Give two public operators, a forward pass and its backward pass, their shapes."""
     torch.library.register_fake(f"xmsda::{forward}", _fake_forward)

@@ -10,6 +10,7 @@ There are two ways into the same kernels:
 - torch.compile and torch.export: the registered public operators.
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import index
@@ -21,7 +22,15 @@ from torch.autograd import forward_ad
 
 from xmsda import _autograd, ascend
 from xmsda import _fake as _fake
-from xmsda._library import FORWARD, RAW_BACKWARD, RAW_FORWARD
+from xmsda._library import (
+    FORWARD,
+    GENERAL_FORWARD,
+    MODE_ALIGN_CORNERS,
+    MODE_BORDER,
+    MODE_DISCRETE,
+    RAW_BACKWARD,
+    RAW_FORWARD,
+)
 from xmsda._types import IntPairs, Ints
 
 # spatial_shapes, level_start_index, points, discrete
@@ -34,7 +43,7 @@ _NOT_INTEGERS = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 def ms_deform_attn(
-    value: Tensor,
+    value: Tensor | Sequence[Tensor],
     spatial_shapes: IntPairs,
     level_start_index: Ints | None,
     sampling_locations: Tensor,
@@ -43,6 +52,8 @@ def ms_deform_attn(
     *,
     points_per_level: Sequence[int] | None = None,
     method: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = False,
     backend: str = "cpu",
     chip: str | None = None,
     variant: str | None = None,
@@ -54,9 +65,11 @@ def ms_deform_attn(
 
     Parameters
     ----------
-    value : Tensor
+    value : Tensor or sequence of Tensor
         ``[B, S, M, D]``, float32, float64, bfloat16 or float16, with any strides: a permuted view of ``[B, M, S, D]``
-        or ``[B, M, D, S]``, a slice and an expanded tensor are read where they are.
+        or ``[B, M, D, S]``, a slice and an expanded tensor are read where they are. A sequence holds the levels,
+        ``[B, H * W, M, D]`` each (of ``[B, M * D, H, W]``: ``x.view(B, M, D, -1).permute(0, 3, 1, 2)``), which are
+        joined by one copy; `level_start_index` is then None.
     spatial_shapes : Tensor or sequence of pairs
         ``[L, 2]``, height and width of each level; int64 or int32 on the CPU when it is a tensor.
     level_start_index : Tensor, sequence of int, or None
@@ -72,6 +85,10 @@ def ms_deform_attn(
         Points of each level, when they differ; K is their sum, level 0's points come first.
     method : {"bilinear", "discrete"}
         "discrete" takes the nearest pixel by RT-DETRv2's rule; there is no gradient to the locations.
+    padding_mode : {"zeros", "border"}
+        What bilinear sampling finds outside of a level, as in `grid_sample`.
+    align_corners : bool
+        Whether 0 and 1 are the centres of the outermost pixels instead of the borders of the level.
     backend : {"cpu", "ascend-sim"}
         "ascend-sim" runs the kernels for Huawei's Ascend 910B on a simulator, bit by bit and slowly, in builds that
         have it (`xmsda.ascend.is_available`); tensors stay on the CPU. Value float32 or float16, bilinear sampling,
@@ -101,7 +118,7 @@ def ms_deform_attn(
 
     Notes
     -----
-    Bilinear sampling is that of ``grid_sample(align_corners=False, padding_mode="zeros")``. Locations that are not
+    Bilinear sampling is that of ``grid_sample`` with the same `padding_mode` and `align_corners`. Locations that are not
     finite contribute nothing. Under ``torch.autocast("cpu")`` a float32 value is read and returned in autocast's dtype,
     as matrix products are; locations and weights are taken to float32, because a bfloat16 location is off by up to
     1/512 of its level: a fifth of a pixel on one 100 pixels wide, half of one on 256. The gradient can not be
@@ -110,6 +127,16 @@ def ms_deform_attn(
     if method not in _METHODS:
         raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
     discrete = _METHODS[method]
+    if padding_mode != "zeros" or align_corners is not False:
+        mode = _mode(method, padding_mode, align_corners)
+        if backend != "cpu":
+            raise ValueError(f"padding_mode, align_corners: expected 'zeros' and False with backend {backend!r}")
+        value = _joined(value, spatial_shapes, level_start_index)
+        return _general(
+            value, spatial_shapes, level_start_index, None, sampling_locations, attention_weights, points_per_level, mode
+        )
+    if not isinstance(value, Tensor):
+        value = _joined(value, spatial_shapes, level_start_index)
     if backend != "cpu" or chip is not None or variant is not None:
         ascend.check_backend(backend, chip, variant)
     points = None if points_per_level is None else _points(points_per_level)
@@ -148,6 +175,176 @@ def ms_deform_attn(
             sampling_locations=sampling_locations,
             attention_weights=attention_weights,
         )
+        raise
+
+
+def ms_deform_attn_fused(
+    value: Tensor | Sequence[Tensor],
+    spatial_shapes: IntPairs,
+    level_start_index: Ints | None,
+    reference_points: Tensor,
+    sampling_offsets: Tensor,
+    attention_logits: Tensor,
+    im2col_step: int | None = None,
+    *,
+    points_per_level: Sequence[int] | None = None,
+    method: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = False,
+    offset_scale: float | None = None,
+) -> Tensor:
+    """Multi-scale deformable attention from what a module's linear layers give, without locations and weights between.
+
+    `ms_deform_attn` with ``attention_weights = softmax(attention_logits)`` over all samples of a query and head, and
+    ``sampling_locations = reference + offset * offset_scale / (W, H)`` for reference points (x, y) or
+    ``(x, y) + offset * offset_scale / P * (w, h)`` for reference boxes (x, y, w, h), P the points of the level. Both are
+    computed in the kernel, in the forward and in the backward pass.
+
+    Parameters
+    ----------
+    value, spatial_shapes, level_start_index, im2col_step, points_per_level, method, padding_mode, align_corners
+        As in `ms_deform_attn`.
+    reference_points : Tensor
+        ``[B, Q, 2 or 4]``; ``[B, Q, L, 2 or 4]``, one for each level; ``[B, Q, L or 1, Z, 2 or 4]``, Z of them, of which
+        point p takes number p % Z (BEVFormer's spatial cross-attention: ``reference_points[:, :, None]``). Read as
+        float32, with a float64 value as float64.
+    sampling_offsets : Tensor
+        ``[B, Q, M, L, P, 2]`` or, with `points_per_level`, ``[B, Q, M, K, 2]``. Of value's dtype, or float32 when value
+        is bfloat16 or float16.
+    attention_logits : Tensor
+        ``[B, Q, M, L, P]``, ``[B, Q, M, L * P]`` or ``[B, Q, M, K]``, of sampling_offsets' dtype.
+    offset_scale : float, optional
+        None: 1 with points and 0.5 with boxes, the rule of Deformable-DETR, Mask2Former, RT-DETR and D-FINE.
+
+    Returns
+    -------
+    Tensor
+        ``[B, Q, M * D]``, of value's dtype. Differentiable by value, reference_points, sampling_offsets and
+        attention_logits, once.
+
+    Raises
+    ------
+    ValueError, TypeError, NotImplementedError
+        As `ms_deform_attn`, also when reference_points has another shape or offset_scale is not a positive number.
+    """
+    del im2col_step
+    mode = _mode(method, padding_mode, align_corners)
+    scale = 0.0
+    if offset_scale is not None:
+        if isinstance(offset_scale, bool) or not isinstance(offset_scale, (int, float)):
+            raise TypeError(f"offset_scale: expected a number or None, got {type(offset_scale).__name__}")
+        if not 0 < offset_scale < math.inf:
+            raise ValueError(f"offset_scale: expected a positive finite number, got {offset_scale}")
+        scale = float(offset_scale)
+    value = _joined(value, spatial_shapes, level_start_index)
+    for name, tensor in (
+        ("value", value),
+        ("reference_points", reference_points),
+        ("sampling_offsets", sampling_offsets),
+        ("attention_logits", attention_logits),
+    ):
+        _check_type(name, tensor)
+    if attention_logits.dim() == 4 and sampling_offsets.dim() == 6:
+        shape = sampling_offsets.shape
+        if attention_logits.shape[3] != shape[3] * shape[4]:
+            expected = [*shape[:3], shape[3] * shape[4]]
+            raise ValueError(
+                f"attention_logits: expected [B, Q, M, L * P] = {expected}, got {list(attention_logits.shape)}"
+            )
+        attention_logits = attention_logits.unflatten(3, (shape[3], shape[4]))
+    references = _references(reference_points, value.dtype)
+    return _general(
+        value,
+        spatial_shapes,
+        level_start_index,
+        references,
+        sampling_offsets,
+        attention_logits,
+        points_per_level,
+        mode,
+        scale,
+    )
+
+
+def _references(points: Tensor, dtype: torch.dtype) -> Tensor:
+    """As the operator wants them: [B, Q, Z, C], or [B, Q, L, Z, C] where levels have their own."""
+    if points.dim() not in (3, 4, 5):
+        expected = "[B, Q, C], [B, Q, L, C] or [B, Q, L or 1, Z, C] with C = 2 or 4"
+        raise ValueError(f"reference_points: expected {expected}, got {list(points.shape)}")
+    if points.dim() == 3:
+        points = points.unsqueeze(2)
+    elif points.dim() == 4 and points.shape[2] != 1:
+        points = points.unsqueeze(3)
+    elif points.dim() == 5 and points.shape[2] == 1:
+        points = points.squeeze(2)
+    return points.to(torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def _mode(method: str, padding_mode: str, align_corners: bool) -> int:
+    if method not in _METHODS:
+        raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
+    if padding_mode not in ("zeros", "border"):
+        raise ValueError(f"padding_mode: expected 'zeros' or 'border', got {padding_mode!r}")
+    if not isinstance(align_corners, bool):
+        raise TypeError(f"align_corners: expected True or False, got {align_corners!r}")
+    mode = (
+        MODE_DISCRETE * _METHODS[method] + MODE_BORDER * (padding_mode == "border") + MODE_ALIGN_CORNERS * align_corners
+    )
+    if mode not in (MODE_DISCRETE, mode & ~MODE_DISCRETE):
+        raise ValueError(
+            f"method: expected 'bilinear' with padding_mode {padding_mode!r} and align_corners {align_corners}, "
+            "got 'discrete'"
+        )
+    return mode
+
+
+def _joined(value: Tensor | Sequence[Tensor], spatial_shapes: IntPairs, level_start_index: Ints | None) -> Tensor:
+    """One value of a sequence of levels."""
+    if isinstance(value, Tensor) or not isinstance(value, (list, tuple)):
+        return value  # type: ignore[return-value]
+    levels = list(value)
+    if level_start_index is not None:
+        raise ValueError("level_start_index: expected None with a sequence of levels, got starts")
+    if len(levels) == 0 or len(levels) != len(spatial_shapes):
+        raise ValueError(f"value: expected one tensor for each of {len(spatial_shapes)} levels, got {len(levels)}")
+    for i, (level, (height, width)) in enumerate(zip(levels, spatial_shapes, strict=True)):
+        _check_type(f"value[{i}]", level)
+        if level.dim() != 4 or level.shape[1] != int(height) * int(width):
+            expected = f"[B, H * W, M, D] with {int(height)} * {int(width)} pixels"
+            raise ValueError(f"value[{i}]: expected {expected}, got {list(level.shape)}")
+    return torch.cat(levels, dim=1)
+
+
+def _general(
+    value: Tensor,
+    spatial_shapes: IntPairs,
+    level_start_index: Ints | None,
+    references: Tensor | None,
+    sampling: Tensor,
+    attention: Tensor,
+    points_per_level: Sequence[int] | None,
+    mode: int,
+    offset_scale: float = 0.0,
+) -> Tensor:
+    points = [] if points_per_level is None else _points(points_per_level)
+    if not isinstance(spatial_shapes, Tensor):
+        spatial_shapes = shapes_tensor(spatial_shapes)
+    if level_start_index is not None and not isinstance(level_start_index, Tensor):
+        level_start_index = _starts_tensor(level_start_index)
+    if forward_ad._current_level >= 0:
+        _refuse_dual(value, sampling, attention, references)
+    fused = references is not None
+    names = ("sampling_offsets", "attention_logits") if fused else ("sampling_locations", "attention_weights")
+    if torch.is_autocast_enabled("cpu"):
+        value, sampling, attention = _autocast(value, sampling, attention)
+    tensors = (value, spatial_shapes, level_start_index, references, sampling, attention)
+    try:
+        return GENERAL_FORWARD(*tensors, points, mode, offset_scale, "auto")
+    except (AttributeError, NotImplementedError, RuntimeError):
+        named = {"value": value, "spatial_shapes": spatial_shapes, "level_start_index": level_start_index}
+        if fused:
+            named["reference_points"] = references
+        _check_tensors(**named, **dict(zip(names, (sampling, attention), strict=True)))
         raise
 
 
@@ -364,3 +561,4 @@ _cached_starts = lru_cache(maxsize=64)(_make_starts)
 
 
 _autograd.register("ms_deform_attn_forward", "ms_deform_attn_backward")
+_autograd.register_general(MODE_DISCRETE)
