@@ -3,7 +3,7 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-long bench reproduce validate-sim lint format clean
+.PHONY: help setup build wheel abi demo test test-long bench reproduce validate-sim lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -15,6 +15,14 @@ setup: ## install all Debian and Python packages that any target needs
 build: ## build the Python package into .venv
 	@scripts/setup.sh build
 	@scripts/build.sh
+
+wheel: ## an sdist and a manylinux wheel in dist/
+	@scripts/setup.sh wheel
+	@scripts/wheel.sh
+
+abi: ## write the list of symbols that the shared C++ library exports, which the tests hold it to
+	@scripts/setup.sh build
+	@scripts/abi.sh --update
 
 demo: ## train a detector on a photo with xmsda; pictures and tables go to out/demo/
 	@scripts/setup.sh demo

@@ -1,8 +1,17 @@
 # What the build needs from the system (Debian's packages; see scripts/setup.sh).
 # SPDX-License-Identifier: Apache-2.0
 
-# SIMD; only src/cpu includes its headers.
-find_package(hwy CONFIG REQUIRED)
+# SIMD; only src/cpu includes its headers. 1.0.3 is Debian 12's; an older one has never been tried.
+find_package(hwy 1.0.3 CONFIG QUIET)
+if(NOT hwy_FOUND)
+  list(JOIN hwy_CONSIDERED_VERSIONS ", " found)
+  if(NOT found)
+    set(found "none")
+  endif()
+  message(FATAL_ERROR "Highway: expected version 1.0.3 or later of the same major version, got ${found}. Install "
+                      "libhwy-dev (Debian, Ubuntu), or build https://github.com/google/highway and give "
+                      "-DCMAKE_PREFIX_PATH=<its prefix>. Only the build needs it, not the programs that use xmsda.")
+endif()
 
 if(XMSDA_DRIVER)
   find_package(CLI11 REQUIRED)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the project needs, in groups: setup.sh [build|demo|sim|reproduce|test|bench|all]. Does nothing where all is there.
+# Installs what the project needs, in groups: setup.sh [build|demo|wheel|sim|reproduce|test|bench|all]. Does nothing where all is there.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -21,7 +21,9 @@ HEADERS=no
 add_test() {
   APT+=("${DRIVER[@]}" "${SIMULATOR[@]}" "${CHECKERS[@]}")
   [ "$(uname -m)" != x86_64 ] || APT+=("${CROSS[@]}")
-  REQUIREMENTS+=(requirements-test.txt requirements-bench.txt)
+  # pkgconf: for the C++ package's file; binutils come with g++.
+  APT+=(pkgconf)
+  REQUIREMENTS+=(requirements-test.txt requirements-bench.txt requirements-wheel.txt)
   HEADERS=yes
   ORT_HEADERS=yes
 }
@@ -35,12 +37,13 @@ add_bench() {
 
 case "$GROUP" in
   build | demo) ;;
+  wheel) REQUIREMENTS+=(requirements-wheel.txt) ;;
   sim) APT+=(libcli11-dev nlohmann-json3-dev libgtest-dev "${SIMULATOR[@]}") ;;
   reproduce) APT+=("${DRIVER[@]}" "${SIMULATOR[@]}") ;;
   test) add_test ;;
   bench) add_bench ;;
   all) add_test && add_bench ;;
-  *) die "setup.sh: expected build, demo, sim, reproduce, test, bench or all, got '$GROUP'" ;;
+  *) die "setup.sh: expected build, demo, wheel, sim, reproduce, test, bench or all, got '$GROUP'" ;;
 esac
 
 find_python() {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#pragma GCC visibility push(default)
 namespace xmsda {
 
 // More are refused: with these, no size of a workspace passes 2^63.
@@ -21,3 +22,4 @@ struct Executor {
 Executor SerialExecutor(int num_workers = 1);
 
 }  // namespace xmsda
+#pragma GCC visibility pop

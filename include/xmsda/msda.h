@@ -10,6 +10,7 @@
 #include "xmsda/status.h"
 #include "xmsda/targets.h"
 
+#pragma GCC visibility push(default)
 namespace xmsda {
 
 // Strides of value[B,S,M,D] in elements. Any layout is taken; rows with channel == 1 need the least copying.
@@ -115,3 +116,4 @@ Status Backward(const Problem& problem, const Inputs& inputs, const void* grad_o
                 const Workspace& workspace, const Executor& executor, const CallOptions& options = {});
 
 }  // namespace xmsda
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 
 #include "xmsda/status.h"
 
+#pragma GCC visibility push(default)
 namespace xmsda {
 
 enum class DType : uint8_t { kF32, kF64, kBF16, kF16 };
@@ -116,3 +117,4 @@ std::string ToString(const Problem& problem);
 Status ParseProblem(std::string_view text, Problem* problem);
 
 }  // namespace xmsda
+#pragma GCC visibility pop

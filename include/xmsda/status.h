@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#pragma GCC visibility push(default)
 namespace xmsda {
 
 enum class StatusCode {
@@ -37,3 +38,4 @@ class [[nodiscard]] Status {
 };
 
 }  // namespace xmsda
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 
 #include "xmsda/status.h"
 
+#pragma GCC visibility push(default)
 namespace xmsda {
 
 enum class Target : uint8_t { kAuto, kPortable, kAvx2, kAvx512, kNeon, kSve };
@@ -20,3 +21,4 @@ Status ParseTarget(std::string_view name, Target* target);
 const std::vector<Target>& RunnableTargets();
 
 }  // namespace xmsda
+#pragma GCC visibility pop
