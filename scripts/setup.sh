@@ -15,6 +15,7 @@ CROSS=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64 libbo
 PEERS=no
 # ONNX Runtime's, for its custom-op library.
 ORT_HEADERS=no
+INTEGRATIONS=no
 # Python.h, for torch.compile and for the peer that is compiled.
 HEADERS=no
 
@@ -24,6 +25,7 @@ add_test() {
   # pkgconf: for the C++ package's file; binutils come with g++.
   APT+=(pkgconf)
   REQUIREMENTS+=(requirements-test.txt requirements-bench.txt requirements-wheel.txt)
+  INTEGRATIONS=yes
   HEADERS=yes
   ORT_HEADERS=yes
 }
@@ -148,6 +150,9 @@ for file in "${REQUIREMENTS[@]}"; do
 done
 if [ "$ORT_HEADERS" = yes ]; then
   onnxruntime_headers
+fi
+if [ "$INTEGRATIONS" = yes ]; then
+  pip_install requirements-integrations.txt --no-deps
 fi
 if [ "$PEERS" = yes ]; then
   MAX_JOBS="$JOBS" pip_install requirements-peers.txt --no-build-isolation --no-cache-dir

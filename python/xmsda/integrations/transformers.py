@@ -134,7 +134,12 @@ def _common_type(value: Tensor, locations: Tensor, weights: Tensor) -> torch.dty
 
     Under autocast they come in different types: locations in float32 (the reference points are), weights in bfloat16.
     """
-    if not _active or torch.jit.is_tracing() or (torch.onnx.is_in_onnx_export() and not keeps_operator()):
+    return supported_type(value, locations, weights) if _active else None
+
+
+def supported_type(value: Tensor, locations: Tensor, weights: Tensor) -> torch.dtype | None:
+    """The same without regard to whether transformers is patched: what the other adapters ask."""
+    if torch.jit.is_tracing() or (torch.onnx.is_in_onnx_export() and not keeps_operator()):
         return None
     if not (value.device.type == locations.device.type == weights.device.type == "cpu"):
         return None
