@@ -18,10 +18,12 @@ include(${XMSDA_ASCENDC_CMAKE}/ascendc.cmake)
 file(GLOB kernel_sources CONFIGURE_DEPENDS src/ascend/kernels/*.cpp)
 ascendc_library(xmsda_ascend_kernels STATIC ${kernel_sources})
 
+find_package(nlohmann_json REQUIRED)  # files of the tuner
+
 # Launches take pointers to device memory and a stream of the caller's: src/ascend/host/variants.h.
 file(GLOB host_sources CONFIGURE_DEPENDS src/ascend/host/*.cc)
 add_library(xmsda_ascend_host STATIC ${host_sources} $<TARGET_OBJECTS:xmsda_core>)
 target_include_directories(xmsda_ascend_host PUBLIC include src PRIVATE ${XMSDA_CANN}/include)
 target_link_directories(xmsda_ascend_host PUBLIC ${XMSDA_CANN}/lib64)
-target_link_libraries(xmsda_ascend_host PRIVATE xmsda_options PUBLIC xmsda_ascend_kernels ascendcl platform register
+target_link_libraries(xmsda_ascend_host PRIVATE xmsda_options nlohmann_json::nlohmann_json PUBLIC xmsda_ascend_kernels ascendcl platform register
                                                                      tiling_api)

@@ -11,6 +11,7 @@
 
 #include "acl/acl.h"
 #include "ascend/host/launch.h"
+#include "ascend/host/tuning.h"
 #include "ascend/host/variants.h"
 #include "ascsim/ascsim.h"
 #include "core/validate.h"
@@ -22,6 +23,8 @@ namespace {
 std::mutex mutex;
 std::optional<SimulatorOptions> configured;
 bool half_aligned_gathers = false;  // of the configured device
+Tuning tuning;                      // the same
+int64_t devices = 0;
 
 bool IsSet(const char* variable) {
   const char* text = std::getenv(variable);
@@ -55,6 +58,10 @@ std::string Reworded(std::string message) {
 
 Status ConfigureLocked(const SimulatorOptions& options, bool half_aligned) {
   if (configured == options && half_aligned_gathers == half_aligned) return {};
+  Tuning loaded;
+  if (!options.tuning.empty()) {
+    if (Status status = loaded.Load(options.tuning); !status.ok()) return status;
+  }
   try {
     ascsim::Options device = ascsim::OptionsFromEnvironment();
     const auto replace = [](const std::string& with, std::string* what) {
@@ -71,10 +78,12 @@ Status ConfigureLocked(const SimulatorOptions& options, bool half_aligned) {
     if (device.log.empty() && !IsSet("ASCSIM_REPORT")) device.report = ascsim::ReportLevel::kOff;
     device.exit_status = 0;  // failures are the statuses of calls
     ascsim::Configure(device);
+    ++devices;
   } catch (const ascsim::Error& error) {
     return Status::InvalidArgument(Reworded(error.what()));
   }
   configured = options;
+  tuning = std::move(loaded);
   half_aligned_gathers = half_aligned;
   return {};
 }
@@ -201,12 +210,39 @@ int64_t OutputBytes(const Problem& p) {
   return p.batch * p.num_queries * p.num_heads * p.channels * static_cast<int64_t>(DTypeSize(p.value_dtype));
 }
 
-Status SimulateForward(const Variant& variant, const Problem& problem, const Inputs& inputs, void* output) {
+// Of the device, as tunings name it.
+std::string ChipName() {
+  const SimulatorOptions options = configured.value_or(SimulatorOptions{});
+  const std::string name = options.chip.empty() ? ascsim::OptionsFromEnvironment().chip : options.chip;
+  return options.set.empty() ? name : name + " " + options.set;
+}
+
+// What "auto" becomes; other choices stay.
+Status Resolve(const Problem& problem, bool backward, Choice* choice) {
+  if (choice->variant != Variants().front() || tuning.entries().empty()) return {};
+  const TunedChoice* tuned = nullptr;
+  Status status = tuning.Find(ChipName(), ChipOfDevice(), problem, backward, &tuned);
+  if (tuned != nullptr) *choice = tuned->choice;
+  return status;
+}
+
+// What a pass of the problem does and what of the chip it uses.
+Status PlanPass(const Problem& problem, bool backward, Choice* choice, Chip* chip) {
+  if (Status status = Begin(half_aligned_gathers); !status.ok()) return status;
+  if (Status status = Resolve(problem, backward, choice); !status.ok()) return status;
+  const Chip device = ChipOfDevice();
+  *chip = ChipOf(*choice, device, backward);
+  // A refusal of a wish must not say that other variants take the problem.
+  if (choice->wish == Wish{}) return Supports(*choice->variant, problem, *chip);
+  return Supports(*choice, problem, device, backward);
+}
+
+Status SimulateForward(Choice choice, const Problem& problem, const Inputs& inputs, void* output) {
   const std::lock_guard lock(mutex);
-  if (Status status = Begin(variant.half_aligned_gathers); !status.ok()) return status;
   DeviceCall call;
-  call.chip = ChipOfDevice();
-  if (Status status = Supports(variant, problem, call.chip); !status.ok()) return status;
+  if (Status status = PlanPass(problem, false, &choice, &call.chip); !status.ok()) return status;
+  if (Status status = Begin(choice.variant->half_aligned_gathers); !status.ok()) return status;
+  const Variant& variant = *choice.variant;
   Status status = call.Fill(problem, inputs, ForwardWorkspace(variant, problem, call.chip));
   if (!status.ok()) return status;
   DeviceArray result;
@@ -217,13 +253,13 @@ Status SimulateForward(const Variant& variant, const Problem& problem, const Inp
   return status.ok() ? result.Read(output) : status;
 }
 
-Status SimulateBackward(const Variant& variant, const Problem& problem, const Inputs& inputs, const void* grad_output,
+Status SimulateBackward(Choice choice, const Problem& problem, const Inputs& inputs, const void* grad_output,
                         const Gradients& gradients) {
   const std::lock_guard lock(mutex);
-  if (Status status = Begin(variant.half_aligned_gathers); !status.ok()) return status;
   DeviceCall call;
-  call.chip = ChipOfDevice();
-  if (Status status = Supports(variant, problem, call.chip); !status.ok()) return status;
+  if (Status status = PlanPass(problem, true, &choice, &call.chip); !status.ok()) return status;
+  if (Status status = Begin(choice.variant->half_aligned_gathers); !status.ok()) return status;
+  const Variant& variant = *choice.variant;
   Status status = call.Fill(problem, inputs, BackwardWorkspace(variant, problem, call.chip));
   if (!status.ok()) return status;
   DeviceArray grad, value, locations, weights;
@@ -248,7 +284,26 @@ Status SimulateBackward(const Variant& variant, const Problem& problem, const In
 
 }  // namespace
 
+int64_t SimulatedDevices() {
+  const std::lock_guard lock(mutex);
+  return devices;
+}
+
+Status SimulatorChoice(const Problem& problem, bool backward, Choice* choice) {
+  const std::lock_guard lock(mutex);
+  if (Status status = Begin(half_aligned_gathers); !status.ok()) return status;
+  *choice = {Variants().front(), {}};
+  if (Status status = Resolve(problem, backward, choice); !status.ok()) return status;
+  if (choice->variant == Variants().front()) *choice = DefaultChoice(problem, ChipOfDevice(), backward);
+  return {};
+}
+
 Backend SimulatorBackend(const Variant& variant) {
+  return SimulatorBackend({&variant, {}}, {variant.backward != nullptr ? &variant : nullptr, {}});
+}
+
+Backend SimulatorBackend(const Choice& forward, const Choice& backward) {
+  const Variant& variant = *(forward.variant != nullptr ? forward : backward).variant;
   Backend backend;
   const bool is_auto = &variant == Variants().front();
   backend.name = is_auto ? "ascend-sim" : std::string("ascend-sim:") + variant.name;
@@ -256,22 +311,31 @@ Backend SimulatorBackend(const Variant& variant) {
   backend.is_simulated = true;
   // Saturation is Cast's; corner weights come from differences of the attention weight and its parts.
   backend.arithmetic = {.f16_weights = variant.f16_weights, .f16_saturates = true, .infinite_weights_are_nan = true};
-  backend.supports = [&variant](const Problem& problem) {
+  backend.supports = [forward, backward](const Problem& problem) -> Status {
     const std::lock_guard lock(mutex);
-    Status status = Begin(half_aligned_gathers);
-    return status.ok() ? Supports(variant, problem, ChipOfDevice()) : status;
+    for (const bool is_backward : {false, true}) {
+      Choice choice = is_backward ? backward : forward;
+      Chip chip;
+      if (choice.variant == nullptr) continue;
+      if (Status status = PlanPass(problem, is_backward, &choice, &chip); !status.ok()) return status;
+    }
+    return {};
   };
-  backend.forward = [&variant](const Problem& problem, const Inputs& inputs, void* output, const Workspace& workspace,
-                               const Executor& executor, const CallOptions&) {
-    Status status = ValidateForwardCall(problem, inputs, output, workspace, 0, executor);
-    return status.ok() ? SimulateForward(variant, problem, inputs, output) : status;
-  };
-  if (variant.backward == nullptr) return backend;
-  backend.backward = [&variant](const Problem& problem, const Inputs& inputs, const void* grad_output,
+  if (forward.variant == nullptr) {
+    backend.forward = nullptr;
+  } else {
+    backend.forward = [forward](const Problem& problem, const Inputs& inputs, void* output, const Workspace& workspace,
+                                const Executor& executor, const CallOptions&) {
+      Status status = ValidateForwardCall(problem, inputs, output, workspace, 0, executor);
+      return status.ok() ? SimulateForward(forward, problem, inputs, output) : status;
+    };
+  }
+  if (backward.variant == nullptr) return backend;
+  backend.backward = [backward](const Problem& problem, const Inputs& inputs, const void* grad_output,
                                 const Gradients& gradients, const Workspace& workspace, const Executor& executor,
                                 const CallOptions&) {
     Status status = ValidateBackwardCall(problem, inputs, grad_output, gradients, workspace, 0, executor);
-    return status.ok() ? SimulateBackward(variant, problem, inputs, grad_output, gradients) : status;
+    return status.ok() ? SimulateBackward(backward, problem, inputs, grad_output, gradients) : status;
   };
   return backend;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #ifdef XMSDA_ASCEND
+#include "ascend/host/ablations.h"
 #include "ascend/host/variants.h"
 #endif
 #include "driver/options.h"
@@ -25,6 +26,19 @@ int List(bool json) {
   };
   for (const ascend::Variant* variant : ascend::Variants()) add("variants", *variant);
   for (const ascend::Variant* variant : ascend::Comparisons()) add("comparisons", *variant);
+  for (const ascend::Ablation& ablation : ascend::Ablations()) {
+    nlohmann::ordered_json without = nlohmann::ordered_json::array();
+    for (const ascend::Without& one : ablation.without) {
+      for (const bool backward : {false, true}) {
+        if (!(backward ? one.backward : one.forward)) continue;
+        without.push_back({{"variant", one.variant->name},
+                           {"pass", backward ? "backward" : "forward"},
+                           {"becomes", ascend::ToString(one.choice)}});
+      }
+    }
+    all["ablations"].push_back(
+        {{"name", ablation.name}, {"description", ablation.description}, {"without", std::move(without)}});
+  }
 #endif
   for (const testing::Workload& workload : testing::Workloads()) {
     all["workloads"].push_back({{"name", workload.name},
@@ -51,6 +65,8 @@ int List(bool json) {
   for (const ascend::Variant* variant : ascend::Variants()) print(*variant);
   std::printf("for comparisons of times, with simulate only\n");
   for (const ascend::Variant* variant : ascend::Comparisons()) print(*variant);
+  std::printf("optimisations that simulate leaves out with --ablate\n");
+  for (const ascend::Ablation& one : ascend::Ablations()) std::printf("  %-22s %s\n", one.name, one.description);
 #endif
   std::printf("workloads\n");
   for (const testing::Workload& workload : testing::Workloads()) {

@@ -12,6 +12,9 @@
 namespace xmsda::driver {
 
 #ifndef XMSDA_ASCEND
+int Tune(const Options&) {
+  return Refuse("mode: tune needs a build with the simulator, got one without: cmake -DXMSDA_ASCEND=ON");
+}
 int Simulate(const Options&) {
   return Refuse("mode: simulate needs a build with the simulator, got one without: cmake -DXMSDA_ASCEND=ON");
 }
@@ -40,8 +43,23 @@ void AddSimulateOptions(CLI::App* mode, Options* options) {
   mode->add_option("--pass", options->pass, "forward, backward or both");
   mode->add_option("--trace", options->trace, "File for the timeline, which ui.perfetto.dev opens");
   mode->add_option("--stats", options->stats, "File for all statistics (JSON)");
+  mode->add_option("--choice", options->choice, "Variant with its tiling, \"resident:tile=48,levels=2\"; for one pass");
+  mode->add_option("--ablate", options->ablate, "Leave out an optimisation of `xmsda list`");
+  mode->add_option("--tuning", options->tuning, "File of `xmsda tune`, which auto heeds")->envname("XMSDA_TUNING");
   mode->add_flag("--choose", options->choose, "Tell which variant each pass would take, simulate nothing");
   mode->add_flag("--json", options->json, "Print JSON instead of tables");
+}
+
+void AddTuneOptions(CLI::App* mode, Options* options) {
+  mode->add_option("problem", options->problems, "Problem, as for check (default: detr-enc)");
+  mode->add_option("--chip", options->chip, "910b1 to 910b4, or a file like those in sim/machines");
+  mode->add_option("--set", options->set, "Changes to the chip's table: name=value,...");
+  mode->add_option("--sampling", options->sampling, "local, uniform, hot, outside, exact or nasty");
+  mode->add_option("--seed", options->seed, "Seed of the inputs, and of the trials that are drawn");
+  mode->add_flag("--backward", options->tune_backward, "The backward pass, not the forward pass");
+  mode->add_option("--trials", options->trials, "Choices to simulate; 0: draft only");
+  mode->add_option("--out", options->out, "File to keep the best one in; others' entries in it stay");
+  mode->add_flag("--json", options->json, "Print JSON instead of a table");
 }
 
 int RunMode(const Options& options, const std::vector<std::string>& default_problems, bool all_backends,
@@ -60,6 +78,8 @@ int Main(int argc, char** argv) {
   Options options;
   CLI::App* simulate = app.add_subcommand("simulate", "Run the Ascend kernels on the simulator: where the time goes");
   AddSimulateOptions(simulate, &options);
+  CLI::App* tune = app.add_subcommand("tune", "Find the fastest variant and tiling for a problem, simulated");
+  AddTuneOptions(tune, &options);
   CLI::App* list = app.add_subcommand("list", "List backends, workloads and sampling patterns");
   list->add_flag("--json", options.json, "Print JSON");
   CLI::App* check = app.add_subcommand("check", "Compare backends with the reference (default: all workloads)");
@@ -75,12 +95,13 @@ int Main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
     if (app.get_subcommands().empty()) {
       const std::string got = argc > 1 ? std::string("\"") + argv[1] + "\"" : "none";
-      return Refuse("mode: expected list, check, bitwise, grad, bench or simulate, got " + got);
+      return Refuse("mode: expected list, check, bitwise, grad, bench, simulate or tune, got " + got);
     }
     return Refuse(error.what());
   }
   if (*list) return List(options.json);
   if (*simulate) return Simulate(options);
+  if (*tune) return Tune(options);
   if (*check) return RunMode(options, WorkloadNames(), true, &Check);
   if (*bitwise) return RunMode(options, WorkloadNames(), false, &Bitwise);
   const std::vector<std::string> small = {"mmcv-unit", "b2_q5_m3_d7_p3,1_l6x9,4x3", "b1_q900_m2_d16_p2_l12x12",

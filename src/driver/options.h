@@ -34,6 +34,13 @@ struct Options {
   std::string set;           // changes to the chip's table, "name=value,..."
   std::string trace, stats;  // files
   bool choose = false;       // tell the variants, run nothing
+  std::string choice;        // "variant:name=value,..." in place of the variant
+  std::string ablate;        // the optimisation that is left out
+  std::string tuning;        // file of tuned choices
+  // Of tune.
+  bool tune_backward = false;
+  int trials = 24;
+  std::string out;
 };
 
 struct NamedCase {
@@ -71,5 +78,6 @@ int Grad(const Plan& plan);
 int Bench(const Plan& plan);
 // In builds with XMSDA_ASCEND.
 int Simulate(const Options& options);
+int Tune(const Options& options);
 
 }  // namespace xmsda::driver

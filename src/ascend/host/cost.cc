@@ -1,4 +1,4 @@
-// An analytic model of the kernels by rows: cycles of their queues, from which `auto` chooses.
+// Analytic models of the kernels by rows, and the choice among all models.
 // SPDX-License-Identifier: Apache-2.0
 #include "ascend/host/cost.h"
 
@@ -11,13 +11,11 @@ namespace {
 using xmsda_ascend::LevelTiling;
 using xmsda_ascend::Tiling;
 
-constexpr double kCopy = 20.4;        // MTE2, MTE3: issue of a copy
 constexpr double kBurst = 7;          // MTE2: a burst of a long copy
 constexpr double kBurstRaw = 23;      // and where all cores bring the same lines of value from GM, 64 B at a time
 constexpr double kBurstWrite = 10.7;  // MTE3
-constexpr double kIssue = 4, kMask = 16, kGetValue = 11;
+constexpr double kMask = 16;
 constexpr double kGroup = 24;  // V: until the results of a short instruction may be used
-constexpr double kAtomicBytes = 16;
 constexpr double kLaunch = 5545;
 constexpr double kBytesFromGm = 400, kBytesToGm = 900;  // a cycle, all cores: 720 GB/s mixed, 1.6 TB/s of zeros
 
@@ -50,12 +48,6 @@ Sizes SizesOf(const Problem& problem, const Chip& chip, const Tiling& t) {
   return s;
 }
 
-// Queues overlap, but not wholly: the others cost the busiest one a twentieth of their time.
-double Together(const Cost& cost) {
-  const double most = std::max({cost.s, cost.v, cost.mte2, cost.mte3});
-  return most + 0.05 * (cost.s + cost.v + cost.mte2 + cost.mte3 - most);
-}
-
 // V cycles of the geometry of a tile (kernels/geometry.h), and its instructions.
 struct Part {
   double cycles, instructions;
@@ -67,13 +59,23 @@ Part Geometry(const Sizes& s, bool raw) {
   return {flat * repeats + rows * 1.67 * s.samples + groups * kGroup, raw ? 62.0 : 42.0};
 }
 
-double FetchCopies(const Tiling& t) { return t.raw != 0 ? 2 : 1; }
+double FetchCopies(const Tiling& t) { return t.raw != 0 ? 2 : t.copies; }
 
 // MTE2: locations and weights of a tile, then the rows that are fetched.
-double Fetch(const Sizes& s, const Tiling& t) {
-  const double rows = std::max(kCopy, kBurst * 2);
-  return 2 * std::max(kCopy, kBurst * s.count) +
+double Fetch(const Sizes& s, const Tiling& t, const Timing& timing) {
+  const double rows = std::max(timing.dma_issue, kBurst * 2);
+  return 2 * std::max(timing.dma_issue, kBurst * s.count) +
          (t.raw != 0 ? 1.15 : 1.03) * s.fetched * s.count * FetchCopies(t) * rows;
+}
+
+// Resident samples among those that are fetched, not all at the end or at the beginning.
+bool Spread(const Tiling& t) {
+  int32_t changes = 0;
+  for (int32_t i = 1; i < t.samples; ++i) {
+    changes += (t.level[t.level_of[t.order[i]]].resident_start < 0) !=
+               (t.level[t.level_of[t.order[i - 1]]].resident_start < 0);
+  }
+  return changes > 1 || t.num_fetched == 0 || t.num_fetched == t.samples;
 }
 
 double ResidentLoad(const Sizes& s, const Tiling& t) {
@@ -94,30 +96,35 @@ double ImagePass(const Problem& problem, const Sizes& s) {
 
 }  // namespace
 
-Cost RowsForwardCost(const Problem& problem, const Chip& chip, const Tiling& t) {
+Cost RowsForwardCost(const Problem& problem, const Chip& chip, const Tiling& t, const Timing& timing) {
   const Sizes s = SizesOf(problem, chip, t);
   const Part geometry = Geometry(s, t.raw != 0);
   const double repeats = s.half_type ? s.queries : s.queries / 2;
-  const double products = s.blocks * (2 * repeats + 9), spread = 4 * (s.queries / 8 + 1);
-  const double gather = s.blocks / 2 * (8 * s.queries + 18 + s.queries / 4 + 3 * kGroup);
+  const double products = s.blocks * (timing.mul_add * repeats + 9), spread = 4 * (s.queries / 8 + 1);
+  const double gather = s.blocks / 2 * (timing.gatherb * s.queries + 18 + s.queries / 4 + 3 * kGroup);
   Cost cost;
-  cost.v = geometry.cycles + s.samples * (products + spread + kGroup) + s.resident * gather +
-           s.blocks * (4 * s.queries + 40);
+  const double sample = products + spread + kGroup;
+  cost.v = geometry.cycles + s.samples * sample + s.resident * gather + s.blocks * (4 * s.queries + 40);
   const double instructions = geometry.instructions + s.samples * (s.blocks + 4) + s.resident * 1.5 * s.blocks;
   const double masks = 40;
-  cost.s = kIssue * instructions + kMask * masks + s.fetched * s.count * (kGetValue / 2 + kIssue * FetchCopies(t));
-  cost.mte2 = Fetch(s, t);
+  cost.s = timing.scalar_issue * instructions + kMask * masks +
+           s.fetched * s.count * (timing.scalar_access / 2 + timing.scalar_issue * FetchCopies(t));
+  cost.mte2 = Fetch(s, t, timing);
   cost.mte3 = kBurstWrite * s.count;
   for (double* queue : {&cost.s, &cost.v, &cost.mte2, &cost.mte3}) *queue *= s.tiles;
   cost.mte2 += s.heads * ResidentLoad(s, t);
+  // One after the other: no copies arrive during work on resident samples, of which there are buffers for two.
+  const double apart = Spread(t) ? 0 : s.tiles * std::max(s.resident - 2, 0.0) * (sample + gather);
   // The first tile waits for its copies and its geometry, the last one for its output.
   const double ends = geometry.cycles + 2 * kBurst * s.count + 2500;
-  cost.total = Together(cost) + ends + kLaunch;
+  Cost rest = cost;
+  rest.v -= apart;
+  cost.total = std::max(Together(rest) + apart, Together(cost)) + ends + kLaunch;
   if (t.raw == 0) cost.total += ImagePass(problem, s);
   return cost;
 }
 
-Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const Tiling& t) {
+Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const Tiling& t, const Timing& timing) {
   const Sizes s = SizesOf(problem, chip, t);
   const Part geometry = Geometry(s, t.raw != 0);
   const double lanes = s.samples * s.queries / 64;
@@ -126,14 +133,14 @@ Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const Tiling& t)
                         s.float_blocks * (1.5 * s.queries / 2 + 9) + s.queries + 18 + 2 * kGroup;
   Cost cost;
   cost.v = geometry.cycles + s.samples * sample + 30 * lanes + 12 * kGroup + 10 * s.float_blocks * s.queries / 8;
-  cost.s = kIssue * (geometry.instructions + 12 * s.samples) + kMask * (60 + s.samples) +
-           s.samples * s.count * (kGetValue + 2 * kIssue * FetchCopies(t) + 2);
-  cost.mte2 = Fetch(s, t);
+  cost.s = timing.scalar_issue * (geometry.instructions + 12 * s.samples) + kMask * (60 + s.samples) +
+           s.samples * s.count * (timing.scalar_access + 2 * timing.scalar_issue * FetchCopies(t) + 2);
+  cost.mte2 = Fetch(s, t, timing);
   const double bytes = 4 * s.float_blocks * 32;
   // Lines that other cores add to at the same time: a tenth more, measured on detr-enc.
-  cost.mte3 =
-      1.1 * s.samples * s.count * std::max(FetchCopies(t) * std::max(kCopy, 2 * kBurstWrite), bytes / kAtomicBytes) +
-      2 * kBurstWrite * s.count;
+  cost.mte3 = 1.1 * s.samples * s.count *
+                  std::max(FetchCopies(t) * std::max(timing.dma_issue, 2 * kBurstWrite), bytes / timing.atomic) +
+              2 * kBurstWrite * s.count;
   for (double* queue : {&cost.s, &cost.v, &cost.mte2, &cost.mte3}) *queue *= s.tiles;
   cost.total = Together(cost) + geometry.cycles + 4000 + kLaunch;
   const double values = static_cast<double>(problem.batch * problem.value_size * problem.num_heads) * 32;
@@ -141,6 +148,52 @@ Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const Tiling& t)
   if (t.raw == 0) cost.total += ImagePass(problem, s);
   if (t.raw == 0 || s.half_type) cost.total += kLaunch + values * (s.float_blocks + s.blocks) / 1.5 / kBytesToGm;
   return cost;
+}
+
+double Together(const Cost& cost) {
+  const double most = std::max({cost.s, cost.v, cost.mte2, cost.mte3});
+  return most + 0.05 * (cost.s + cost.v + cost.mte2 + cost.mte3 - most);
+}
+
+Cost NoCost() {
+  const double none = std::numeric_limits<double>::infinity();
+  return {none, none, none, none, none};
+}
+
+bool SetTiming(std::string_view name, double value, Timing* timing) {
+  const struct {
+    const char* name;
+    double* value;
+  } all[] = {{"dma.issue", &timing->dma_issue},
+             {"vector.Gather.b4.per_repeat", &timing->gather},
+             {"vector.Gatherb.any.per_repeat", &timing->gatherb},
+             {"vector.MulAddDst.any.per_repeat", &timing->mul_add},
+             {"scalar.issue", &timing->scalar_issue},
+             {"scalar.access", &timing->scalar_access},
+             {"l2.atomic", &timing->atomic}};
+  for (const auto& one : all) {
+    if (name != one.name) continue;
+    *one.value = value;
+    return true;
+  }
+  return false;
+}
+
+Cost DraftPass(const Problem& problem, const Chip& chip, const Variant& variant, const Timing& timing, bool backward) {
+  if (&variant == &kXmsda || &variant == &kXmsdaAligned) {
+    return PlanesCost(problem, chip, &variant == &kXmsda, timing, backward);
+  }
+  if (&variant == &kHybrid && !backward) return HybridCost(problem, chip, timing);
+  if (&variant == &kLibrary || &variant == &kLibraryDb) {
+    return LibraryCost(problem, chip, &variant == &kLibrary ? 1 : 2, timing, backward);
+  }
+  const RowsChoice choice = {.raw = &variant == &kDma2,
+                             .resident_levels = &variant == &kDma1 || &variant == &kHybrid || backward ? 0 : -1};
+  Tiling t = {};
+  if (!(backward ? TileRowsBackward(problem, chip, choice, &t) : TileRowsForward(problem, chip, choice, &t)).ok()) {
+    return NoCost();
+  }
+  return backward ? RowsBackwardCost(problem, chip, t, timing) : RowsForwardCost(problem, chip, t, timing);
 }
 
 double EstimateRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, bool backward) {

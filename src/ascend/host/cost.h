@@ -1,10 +1,25 @@
-// An analytic model of the kernels by rows: cycles of their queues, from which `auto` chooses.
+// Analytic models of the kernels: cycles of their queues, from which `auto` chooses and the tuner drafts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "ascend/host/tiling.h"
+#include <string_view>
+
+#include "ascend/host/variants.h"
 
 namespace xmsda::ascend {
+
+// Constants of the chip that decide, by their names in sim/machines; those of a 910B2.
+struct Timing {
+  double dma_issue = 20.4;    // dma.issue
+  double gather = 26;         // vector.Gather.b4.per_repeat
+  double gatherb = 8;         // vector.Gatherb.any.per_repeat
+  double mul_add = 2;         // vector.MulAddDst.any.per_repeat
+  double scalar_issue = 4;    // scalar.issue
+  double scalar_access = 11;  // scalar.access
+  double atomic = 16;         // l2.atomic, bytes a cycle
+};
+// False for a name that the models do not have.
+bool SetTiming(std::string_view name, double value, Timing* timing);
 
 // Cycles of each queue of the busiest core, and of the whole pass with its other kernels and launches.
 struct Cost {
@@ -13,12 +28,26 @@ struct Cost {
 };
 
 // Of the pass that a tiling of TileRowsForward or TileRowsBackward is for, on a 910B2 with the constants of
-// sim/machines/910b.toml: issue of a copy 20.4 cycles, of an instruction 4, of a vector mask 16, GetValue 11, MulAddDst
-// 2 a repeat, Gatherb 8, a group of dependent vector instructions 24, atomics 16 bytes a cycle, 5545 cycles a launch.
-Cost RowsForwardCost(const Problem& problem, const Chip& chip, const xmsda_ascend::Tiling& tiling);
-Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const xmsda_ascend::Tiling& tiling);
+// sim/machines/910b.toml: those of `timing`, and of a vector mask 16, a group of dependent vector instructions 24, 5545
+// cycles a launch.
+Cost RowsForwardCost(const Problem& problem, const Chip& chip, const xmsda_ascend::Tiling& tiling,
+                     const Timing& timing = {});
+Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const xmsda_ascend::Tiling& tiling,
+                      const Timing& timing = {});
 
 // The total of a pass with the tiling that `choice` leads to; infinite when there is none.
+// A pass by any variant of Variants() but "auto", with the tiling that it has on this chip; infinite when there is
+// none. How near it comes to the simulator: docs/ascend.md.
+Cost DraftPass(const Problem& problem, const Chip& chip, const Variant& variant, const Timing& timing, bool backward);
+
+// What parts of several kernels cost; cycles.
+Cost PlanesCost(const Problem& problem, const Chip& chip, bool pairs, const Timing& timing, bool backward);
+Cost HybridCost(const Problem& problem, const Chip& chip, const Timing& timing);
+Cost LibraryCost(const Problem& problem, const Chip& chip, int32_t buffers, const Timing& timing, bool backward);
+Cost NoCost();  // infinite
+// Queues overlap, but not wholly: the others cost the busiest one a twentieth of their time.
+double Together(const Cost& cost);
+
 double EstimateRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, bool backward);
 
 }  // namespace xmsda::ascend

@@ -39,7 +39,9 @@ Status Forward(const Launch& launch, void* output) {
 Status Supports(const Problem& problem, const Chip& chip) {
   Tiling t = {};
   if (Status status = TileHybrid(problem, chip, -1, &t); !status.ok()) return status;
-  return kDma1.supports(problem, chip);
+  Chip other = chip;
+  other.forward = {};  // was for this variant
+  return kDma1.supports(problem, other);
 }
 
 int64_t ForwardWorkspace(const Problem& problem, const Chip& chip) {

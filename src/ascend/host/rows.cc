@@ -65,14 +65,14 @@ Status RowsSupports(const RowsChoice& choice, const Problem& problem, const Chip
   return CheckOverlap(problem);  // the gradient image has a copy of every level: pixels of two would need a sum
 }
 
-int64_t RowsForwardWorkspace(const Problem& problem, const Chip& chip) {
+int64_t RowsForwardWorkspace(const Problem& problem, const Chip&) {
   Tiling t = {};
-  return TileRowsForward(problem, chip, kNoneResident, &t).ok() ? ImageBytes(problem, t) : 0;
+  return TileProblem(problem, &t).ok() ? ImageBytes(problem, t) : 0;
 }
 
-int64_t RowsBackwardWorkspace(const Problem& problem, const Chip& chip) {
+int64_t RowsBackwardWorkspace(const Problem& problem, const Chip&) {
   Tiling t = {};
-  if (!TileRowsBackward(problem, chip, kNoneResident, &t).ok()) return 0;
+  if (!TileProblem(problem, &t).ok()) return 0;
   return Aligned(ImageBytes(problem, t)) + GradientImageBytes(problem, t);
 }
 

@@ -151,10 +151,10 @@ int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
 }
 
 // The cheapest tiling by `cost_of` of those whose kernels take no more UB than there is by `bytes_of`: numbers of
-// resident levels from 0 to `most_resident`, tiles of 64 queries and less.
+// resident levels from 0 to `most_resident`, tiles of 64 queries and less, as far as there is no wish.
 template <class BytesOf, class CostOf>
-Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, int32_t most_resident, BytesOf bytes_of,
-           CostOf cost_of, Tiling* tiling) {
+Status Fit(const Problem& problem, const Chip& chip, const Wish& wish, const RowsChoice& choice, int32_t most_resident,
+           BytesOf bytes_of, CostOf cost_of, Tiling* tiling) {
   Tiling t = {};
   if (Status status = TileProblem(problem, &t); !status.ok()) return status;
   t.raw = choice.raw ? 1 : 0;
@@ -166,15 +166,19 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
   bool found = false;
   const bool any_number = choice.resident_levels < 0;
   const int32_t most = std::min(most_resident, t.num_levels);
-  for (int32_t resident = any_number ? 0 : most; resident <= most; ++resident) {
+  if (wish.levels > most) {
+    return Limit("levels: expected at most " + std::to_string(most) + " in UB, got " + std::to_string(wish.levels));
+  }
+  const int32_t first = wish.levels >= 0 ? wish.levels : any_number ? 0 : most;
+  for (int32_t resident = first; resident <= (wish.levels >= 0 ? wish.levels : most); ++resident) {
     KeepLevels(resident, &t);
     OrderSamples(&t);
-    const int32_t largest = choice.tile_queries > 0 ? choice.tile_queries : 64;
-    const int32_t least = choice.tile_queries > 0 ? choice.tile_queries : 16;
-    for (t.tile_queries = largest; t.tile_queries >= least; t.tile_queries -= 16) {
+    if (wish.order == 0) std::iota(t.order, t.order + t.samples, uint8_t{0});
+    const int32_t tile = wish.tile > 0 ? wish.tile : choice.tile_queries;
+    for (t.tile_queries = tile > 0 ? tile : 64; t.tile_queries >= (tile > 0 ? tile : 16); t.tile_queries -= 16) {
       if (bytes_of(problem, t) > chip.ub_bytes) continue;
-      t.tiles = Tiles(t, chip);
-      const double cost = cost_of(problem, chip, t).total;
+      if (Status status = PlaceTiles(chip, wish, &t); !status.ok()) return status;
+      const double cost = cost_of(problem, chip, t, {}).total;
       if (found && cost >= least_cost) continue;
       found = true;
       least_cost = cost;
@@ -182,6 +186,10 @@ Status Fit(const Problem& problem, const Chip& chip, const RowsChoice& choice, i
     }
   }
   if (found) return {};
+  if (wish.tile > 0 || wish.levels > 0) {
+    return Limit("tile: expected tiles and resident levels that fit into " + std::to_string(chip.ub_bytes) +
+                 " bytes of UB, got " + std::to_string(bytes_of(problem, t)) + " bytes or more");
+  }
   return Limit("channels: expected tiles of 16 queries to fit into " + std::to_string(chip.ub_bytes) +
                " bytes of UB on Ascend, got " + std::to_string(problem.channels) + " channels of " +
                std::to_string(problem.SamplesPerQuery()) + " samples");
@@ -268,6 +276,20 @@ int32_t Tiles(const Tiling& t, const Chip& chip) {
   return static_cast<int32_t>(best);
 }
 
+Status PlaceTiles(const Chip& chip, const Wish& wish, Tiling* t) {
+  t->copies = wish.copies > 0 ? wish.copies : 1;
+  t->tiles = Tiles(*t, chip);
+  if (wish.tiles == 0) return {};
+  const int64_t least = RoundUp(t->queries, t->tile_queries) / t->tile_queries;
+  if (wish.tiles < least || wish.tiles > std::max(t->queries, 1)) {
+    return Limit("tiles: expected " + std::to_string(least) + " to " + std::to_string(t->queries) + " of a head for " +
+                 std::to_string(t->queries) + " queries in tiles of " + std::to_string(t->tile_queries) + ", got " +
+                 std::to_string(wish.tiles));
+  }
+  t->tiles = wish.tiles;
+  return {};
+}
+
 Status CheckTypes(const Problem& problem) {
   if (problem.value_dtype != DType::kF16 && problem.value_dtype != DType::kF32) {
     return Limit(std::string("value: expected f16 or f32 on Ascend, got ") + DTypeName(problem.value_dtype));
@@ -297,11 +319,11 @@ Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoic
   // Gatherb takes eight blocks at a time, the corners of a pixel have four times as many as the pixel.
   const bool can_gather = PixelBytes(problem) / kBlock % 2 == 0;
   const int32_t wanted = choice.resident_levels < 0 ? kMaxLevels : choice.resident_levels;
-  return Fit(problem, chip, choice, can_gather ? wanted : 0, RowsForwardBytes, RowsForwardCost, tiling);
+  return Fit(problem, chip, chip.forward, choice, can_gather ? wanted : 0, RowsForwardBytes, RowsForwardCost, tiling);
 }
 
 Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
-  return Fit(problem, chip, choice, 0, RowsBackwardBytes, RowsBackwardCost, tiling);
+  return Fit(problem, chip, chip.backward, choice, 0, RowsBackwardBytes, RowsBackwardCost, tiling);
 }
 
 Status TileLibrary(const Problem& problem, const Chip& chip, int32_t buffers, bool backward, Tiling* tiling) {

@@ -9,10 +9,26 @@
 
 namespace xmsda::ascend {
 
+// What may be asked of the tiling of a pass; what is left as it is here the host chooses itself. Each variant has some
+// of them (choice.h), and what it cannot do it refuses.
+struct Wish {
+  int32_t tile = 0;     // queries of a tile: 16, 32, 48 or 64
+  int32_t tiles = 0;    // of one head and batch
+  int32_t levels = -1;  // so many of the smallest levels are kept in UB
+  int32_t block = 0;    // queries whose samples stay in UB while planes pass by, a multiple of 32
+  int32_t copies = 0;   // for the four corners of a sample: 1, 2 (one a row) or 4
+  int32_t order = -1;   // rows, forward: 1: resident samples among the others, 0: as they come.
+                        // planes, backward: 1: cores start at different levels, 0: all at the first
+  int32_t pairs = -1;   // planes of pairs, forward: 1: a gather for two pixels, 0: one for each
+  int32_t cores = 0;    // of the chip that take part in the pass, at most all
+  bool operator==(const Wish&) const = default;
+};
+
 // What tilings depend on. `ub_bytes` is what kernels may use of UB.
 struct Chip {
   int32_t vector_cores = 48;
   int64_t ub_bytes = 184 * 1024;
+  Wish forward = {}, backward = {};  // of the passes
 };
 
 // The sizes of a problem and where its levels lie, the same for all kernels; kUnsupported beyond what any of them
@@ -26,6 +42,9 @@ int64_t RowsForwardBytes(const Problem& problem, const xmsda_ascend::Tiling& til
 // Tiles of a head: at least as many as queries need, more when the cores are then busy more evenly. A core with `n`
 // tiles of `q` queries takes time for n * (q + T / 4): queue V works on T queries in any case.
 int32_t Tiles(const xmsda_ascend::Tiling& tiling, const Chip& chip);
+// Tiles of a head and copies as wished, or as without a wish; kUnsupported where there are fewer queries, or more than
+// a tile holds.
+Status PlaceTiles(const Chip& chip, const Wish& wish, xmsda_ascend::Tiling* tiling);
 
 struct RowsChoice {
   bool raw = false;              // value is read as it is, without an image

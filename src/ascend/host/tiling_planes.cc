@@ -49,11 +49,13 @@ int64_t LanesOfWord(const Problem& problem) { return 4 / static_cast<int64_t>(DT
 
 // What kernels/planes_forward.h takes of UB.
 int64_t ForwardBytes(const Problem& problem, const Tiling& t) {
-  const int64_t q = t.block_queries, lanes = t.slots * q, gathers = t.planes == kPairPlanes ? 2 : 4;
+  const bool pairs = t.planes == kPairPlanes && t.corner_gathers == 0;
+  const int64_t q = t.block_queries, lanes = t.slots * q, gathers = pairs ? 2 : 4;
   const int64_t shared = std::max(lanes * 4 * LanesOfWord(problem), SamplesBytes(problem, t));
   const int64_t samples = t.samples * q * 4 + gathers * RoundUp(t.samples * q * 4, kGroups);
+  const int64_t nothing = t.corner_gathers == 0 ? 0 : RoundUp(int64_t{t.samples} * t.tile_queries, 128) * 2;
   return PlaneBytes(t) + GatheredBytes(t) + shared + 2 * q * kBlock + (t.planes == kPairPlanes ? q * 4 : 0) + samples +
-         GeometryBytes(t);
+         nothing + GeometryBytes(t);
 }
 
 // What kernels/planes_backward.h takes of UB.
@@ -170,8 +172,8 @@ void CutQueries(const Chip& chip, int32_t most_queries, int32_t cost_of_block, T
 }
 
 template <class BytesOf>
-Status Fit(const Problem& problem, const Chip& chip, const PlanesChoice& choice, int32_t cost_of_block,
-           BytesOf bytes_of, Tiling* tiling) {
+Status Fit(const Problem& problem, const Chip& chip, const Wish& wish, const PlanesChoice& choice,
+           int32_t cost_of_block, BytesOf bytes_of, Tiling* tiling) {
   Tiling t = {};
   if (Status status = TileProblem(problem, &t); !status.ok()) return status;
   if (Status status = CheckPlanes(problem, choice); !status.ok()) return status;
@@ -180,13 +182,18 @@ Status Fit(const Problem& problem, const Chip& chip, const PlanesChoice& choice,
   PlacePlanes(problem, t.num_levels, &t);
   if (Status status = CheckMakePlanes(problem, t); !status.ok()) return status;
   t.group_planes = t.head_planes;
-  t.level_order = t.merge_neighbours = 1;
-  const int32_t most = choice.block_queries > 0
-                           ? static_cast<int32_t>(RoundUp(choice.block_queries, kTileQueries))
-                           : std::min(2016, static_cast<int32_t>(RoundUp(t.queries, kTileQueries)));
+  t.corner_gathers = wish.pairs == 0 ? 1 : 0;
+  const int32_t wanted = wish.block > 0 ? wish.block : choice.block_queries;
+  const int32_t most = wanted > 0 ? static_cast<int32_t>(RoundUp(wanted, kTileQueries))
+                                  : std::min(2016, static_cast<int32_t>(RoundUp(t.queries, kTileQueries)));
   for (t.block_queries = most; t.block_queries >= kTileQueries; t.block_queries -= kTileQueries) {
-    if (bytes_of(problem, t) > chip.ub_bytes) continue;
-    if (choice.block_queries > 0) {
+    if (bytes_of(problem, t) > chip.ub_bytes) {
+      if (wish.block == 0) continue;
+      return Status::Unsupported("block: expected queries that fit into " + std::to_string(chip.ub_bytes) +
+                                 " bytes of UB, got " + std::to_string(wish.block) + " queries that take " +
+                                 std::to_string(bytes_of(problem, t)) + " bytes");
+    }
+    if (wanted > 0) {
       t.blocks = static_cast<int32_t>(CeilDiv(std::max(t.queries, 1), t.block_queries));
     } else {
       CutQueries(chip, t.block_queries, cost_of_block, &t);
@@ -206,11 +213,11 @@ int64_t PlanesBytes(const Problem& problem, const Tiling& t) {
 }
 
 Status TilePlanesForward(const Problem& problem, const Chip& chip, const PlanesChoice& choice, Tiling* tiling) {
-  return Fit(problem, chip, choice, 10, ForwardBytes, tiling);
+  return Fit(problem, chip, chip.forward, choice, 10, ForwardBytes, tiling);
 }
 
 Status TilePlanesBackward(const Problem& problem, const Chip& chip, const PlanesChoice& choice, Tiling* tiling) {
-  return Fit(problem, chip, choice, 40, BackwardBytes, tiling);
+  return Fit(problem, chip, chip.backward, choice, 40, BackwardBytes, tiling);
 }
 
 Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_levels, Tiling* tiling) {
@@ -218,8 +225,14 @@ Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_lev
   if (Status status = TileProblem(problem, &t); !status.ok()) return status;
   t.planes = kWordPlanes;
   const bool can = CheckPlanes(problem, {.pairs = false}).ok();
+  const Wish& wish = chip.forward;
+  if (wish.levels >= 0) gathered_levels = wish.levels;
   const int32_t most = gathered_levels < 0 ? t.num_levels - 1 : std::min(gathered_levels, t.num_levels);
-  for (int32_t count = can ? most : 0; count >= 0; --count) {
+  if (wish.levels > (can ? t.num_levels : 0)) {
+    return Status::Unsupported("levels: expected at most " + std::to_string(can ? t.num_levels : 0) +
+                               " in planes, got " + std::to_string(wish.levels));
+  }
+  for (int32_t count = can ? most : 0; count >= std::max(wish.levels, 0); --count) {
     PlacePlanes(problem, count, &t);
     int32_t gathered = 0;
     for (int32_t l = 0; l < t.num_levels; ++l) {
@@ -229,13 +242,22 @@ Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_lev
     if (gathered_levels < 0 && gathered * 5 > t.samples * 2) continue;
     if (count > 0 && !CheckMakePlanes(problem, t).ok()) continue;
     OrderSamples(&t);
-    for (t.tile_queries = 64; t.tile_queries >= (count > 0 ? 32 : 16); t.tile_queries -= 16) {
+    if (wish.order == 0) std::iota(t.order, t.order + t.samples, uint8_t{0});
+    for (t.tile_queries = wish.tile > 0 ? wish.tile : 64; t.tile_queries >= (wish.tile > 0 ? wish.tile
+                                                                             : count > 0   ? 32
+                                                                                           : 16);
+         t.tile_queries -= 16) {
       const int64_t bytes = RowsForwardBytes(problem, t) + (count > 0 ? WordsBytes(problem, t) : 0);
       if (bytes > chip.ub_bytes) continue;
-      t.tiles = Tiles(t, chip);
+      if (Status status = PlaceTiles(chip, wish, &t); !status.ok()) return status;
       *tiling = t;
       return {};
     }
+  }
+  if (wish.tile > 0 || wish.levels > 0) {
+    return Status::Unsupported("tile: expected tiles and gathered levels that fit into " +
+                               std::to_string(chip.ub_bytes) + " bytes of UB, got " + std::to_string(wish.tile) +
+                               " queries and " + std::to_string(wish.levels) + " levels");
   }
   return Status::Unsupported("channels: expected tiles of 16 queries to fit into " + std::to_string(chip.ub_bytes) +
                              " bytes of UB on Ascend, got " + std::to_string(problem.channels) + " channels of " +
@@ -245,10 +267,13 @@ Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_lev
 Status TileScatter(const Problem& problem, const Chip& chip, Tiling* tiling) {
   Tiling t = {};
   if (Status status = TileProblem(problem, &t); !status.ok()) return status;
-  t.level_order = t.merge_neighbours = 1;
-  for (t.tile_queries = 64; t.tile_queries >= 16; t.tile_queries -= 16) {
+  const Wish& wish = chip.backward;
+  t.level_order = wish.order == 0 ? 0 : 1;
+  for (t.tile_queries = wish.tile > 0 ? wish.tile : 64; t.tile_queries >= (wish.tile > 0 ? wish.tile : 16);
+       t.tile_queries -= 16) {
     if (ScatterBytes(problem, t) > chip.ub_bytes) continue;
-    t.tiles = static_cast<int32_t>(CeilDiv(t.queries, t.tile_queries));
+    if (Status status = PlaceTiles(chip, wish, &t); !status.ok()) return status;
+    if (wish.tiles == 0) t.tiles = static_cast<int32_t>(CeilDiv(t.queries, t.tile_queries));
     *tiling = t;
     return {};
   }

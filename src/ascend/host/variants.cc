@@ -10,10 +10,6 @@
 namespace xmsda::ascend {
 namespace {
 
-bool HasWork(const Problem& p) {
-  return p.batch > 0 && p.num_queries > 0 && p.num_heads > 0 && p.channels > 0 && p.SamplesPerQuery() > 0;
-}
-
 Status Zero(void* array, int64_t bytes, void* stream) {
   if (bytes == 0) return {};
   const auto size = static_cast<size_t>(bytes);
@@ -53,6 +49,10 @@ constexpr Variant kAuto = {"auto",
                            nullptr};
 
 }  // namespace
+
+bool HasWork(const Problem& p) {
+  return p.batch > 0 && p.num_queries > 0 && p.num_heads > 0 && p.channels > 0 && p.SamplesPerQuery() > 0;
+}
 
 const std::vector<const Variant*>& Variants() {
   static const std::vector<const Variant*> variants = {&kAuto,  &kResident,     &kDma1,    &kDma2,     &kHybrid,

@@ -66,6 +66,9 @@ const std::vector<const Variant*>& Comparisons();
 // are taken, too.
 Status UnknownVariant(std::string_view name, bool comparisons);
 
+// Some sample with some channel: problems without are done by writing zeros, by no variant.
+bool HasWork(const Problem& problem);
+
 // What "auto" takes for a pass: the variant with the least estimate; null when none takes the problem.
 const Variant* ChooseVariant(const Problem& problem, const Chip& chip, bool backward);
 

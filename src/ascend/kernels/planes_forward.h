@@ -115,9 +115,9 @@ class PlanesForward {
       const LevelTiling& level = t_->level[t_->plane_level[i]];
       if (i < 2) stream_.Await(i);
       const int32_t lanes = level.points * queries_;
-      for (int32_t g = 0; g < W::kGathers && lanes > 0; ++g) {
+      for (int32_t g = 0; g < Samples::Gathers(*t_) && lanes > 0; ++g) {
         turn_ ^= 1;
-        Gather(gathered_[turn_], stream_.plane(), samples_.Offsets(level), W::Offset(level, g),
+        Gather(gathered_[turn_], stream_.plane(), samples_.Offsets(level), Samples::Offset(*t_, level, g),
                static_cast<uint32_t>(lanes));
         PipeBarrier<PIPE_V>();
         MulAddDst(sums_, gathered_[turn_].template ReinterpretCast<T>(), samples_.WeightsOf(level, g),

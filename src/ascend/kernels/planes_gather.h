@@ -79,10 +79,19 @@ class PlaneSamples {
     return Geo::ScratchBytes(tiling) + RoundUp(Geo::Lanes(tiling), 128) * (4 + 4 * kSize);
   }
 
+  // Of a sample. One a corner takes twice as many gathers as pairs: what those are compared with.
+  __aicore__ static inline int32_t Gathers(const Tiling& tiling) {
+    return kPairs && tiling.corner_gathers != 0 ? 4 : W::kGathers;
+  }
+  // Bytes of gather `i` beyond the place of a sample.
+  __aicore__ static inline uint32_t Offset(const Tiling& tiling, const LevelTiling& level, int32_t i) {
+    return W::Offset(level, kPairs && tiling.corner_gathers != 0 ? i >> 1 : i);
+  }
+
   // Weights, from where the pipe is on.
   __aicore__ inline void InitTables(const Tiling& tiling, TPipe* pipe) {
     const int32_t table = tiling.samples * tiling.block_queries;
-    for (int32_t i = 0; i < W::kGathers; ++i) {
+    for (int32_t i = 0; i < Gathers(tiling); ++i) {
       table_[i] = Take<float>(pipe, &table_buffer_[i], RoundUp(table * 4, kGroups) / 4);
       Duplicate(table_[i], 0.0f, table);  // queries that a block does not have
     }
@@ -96,6 +105,10 @@ class PlaneSamples {
     lanes_ = RoundUp(Geo::Lanes(tiling), 128);
     const int32_t table = tiling.samples * tiling.block_queries;
     offsets_ = Take<int32_t>(pipe, &offsets_buffer_, table);
+    if (kPairs && tiling.corner_gathers != 0) {
+      nothing_ = Take<half>(pipe, &nothing_buffer_, lanes_);
+      Duplicate(nothing_, half(0), lanes_);
+    }
     Duplicate(offsets_, 0, table);
     const LocalTensor<uint8_t> geometry = Take<uint8_t>(pipe, &geometry_buffer_, Geo::Bytes(tiling));
     const LocalTensor<uint8_t> scratch = Take<uint8_t>(pipe, &scratch_buffer_, scratch_bytes);
@@ -162,7 +175,13 @@ class PlaneSamples {
          CopyRepeatParams(1, 1, blocks, tile_blocks));
   }
   __aicore__ inline void Weights(const Samples<half>& samples, int32_t tile) {
-    for (int32_t i = 0; i < W::kGathers; ++i) {
+    for (int32_t c = 0; c < 4 && Gathers(*t_) > W::kGathers; ++c) {
+      // A word's other pixel gets weight 0.
+      Interleave(words_, words_[lanes_], (c & 1) == 0 ? samples.weight[c] : nothing_,
+                 (c & 1) != 0 ? samples.weight[c] : nothing_, lanes_);
+      ToTable(table_[c], words_, tile);
+    }
+    for (int32_t i = 0; i < W::kGathers && Gathers(*t_) == W::kGathers; ++i) {
       Interleave(words_, words_[lanes_], samples.weight[kPairs ? 2 * i : i], samples.weight[kPairs ? 2 * i + 1 : i],
                  lanes_);
       ToTable(table_[i], words_, tile);
@@ -175,9 +194,10 @@ class PlaneSamples {
   const Tiling* t_;
   int32_t lanes_;
   GlobalTensor<float> locations_, weights_;
-  TBuf<QuePosition::VECCALC> offsets_buffer_, table_buffer_[4], geometry_buffer_, scratch_buffer_;
+  TBuf<QuePosition::VECCALC> offsets_buffer_, table_buffer_[4], geometry_buffer_, scratch_buffer_, nothing_buffer_;
   LocalTensor<int32_t> offsets_;
   LocalTensor<float> table_[4], words_;
+  LocalTensor<half> nothing_;
   Samples<T> samples_;
   Geo geometry_;
 };

@@ -249,7 +249,13 @@ class RowsBackward {
   // The four corners of a sample; nothing where it is outside, where the gradient is 0.
   __aicore__ inline void AddCorners(const LocalTensor<float>& copies, int32_t place) {
     if (t_->raw == 0) {
-      if (place != 0) DataCopy(pending_.image[int64_t(place) * kLanes], copies, pending_.params);
+      if (place == 0) return;
+      const GlobalTensor<float> pixel = pending_.image[int64_t(place) * kLanes];
+      if (t_->copies == 1) {
+        DataCopy(pixel, copies, pending_.params);
+      } else {
+        AddApart(copies, pixel, *pending_.level, t_->copies, channels_);
+      }
     } else if (place >= 0) {
       const GlobalTensor<float> pixel = pending_.image[int64_t(place) * kLanes];
       DataCopy(pixel, copies, pending_.params);

@@ -41,10 +41,25 @@ __aicore__ inline int32_t PixelOf(const LevelTiling& level, int32_t place, int32
   return y >= 0 && y < level.height && x >= 0 && x < level.width ? y * level.width + x : -1;
 }
 
+// Pixels of the image from that of (y0, x0) to a corner.
+__aicore__ inline int32_t CornerOf(const LevelTiling& level, int32_t corner) {
+  return (corner >> 1) * (level.width + 1) + (corner & 1);
+}
+
 template <class T>
 __aicore__ inline LocalTensor<T> Take(TPipe* pipe, TBuf<QuePosition::VECCALC>* buffer, int32_t elements) {
   pipe->InitBuffer(*buffer, static_cast<uint32_t>(RoundUp(elements * static_cast<int32_t>(sizeof(T)), kBlock)));
   return buffer->Get<T>();
+}
+
+// Queue MTE3: the four corners of a sample to an image, row by row or pixel by pixel.
+__aicore__ inline void AddApart(const LocalTensor<float>& corners, const GlobalTensor<float>& pixel,
+                                const LevelTiling& level, int32_t copies, int32_t channels) {
+  const int32_t pixels = 4 / copies;
+  const DataCopyParams one(1, static_cast<uint16_t>(pixels * channels / 8), 0, 0);
+  for (int32_t c = 0; c < 4; c += pixels) {
+    DataCopy(pixel[CornerOf(level, c) * channels], corners[c * channels], one);
+  }
 }
 
 template <class T>
@@ -117,7 +132,9 @@ class RowsFetch {
 
   __aicore__ inline void Copy(int32_t query, uint64_t place) {
     const LocalTensor<T> rows = rows_[fetched_ & 1][query * row_];
-    if (t_->raw == 0) {
+    if (t_->raw == 0 && t_->copies > 1) {
+      CopyApart(rows, place);
+    } else if (t_->raw == 0) {
       DataCopy(rows, head_image_[place * kLanes], params_);
     } else if (static_cast<int32_t>(place) >= 0) {
       const GlobalTensor<T> pixel = head_image_[place * kLanes];
@@ -125,6 +142,14 @@ class RowsFetch {
       DataCopy(rows[row_ / 2], pixel[int64_t(level_->width) * t_->heads * (row_ / 4)], params_);
     } else {
       CopyCorners(rows, static_cast<int32_t>(place));
+    }
+  }
+  // Row by row or pixel by pixel: what one copy for all corners is compared with.
+  __aicore__ inline void CopyApart(const LocalTensor<T>& rows, uint64_t place) {
+    const int32_t pixels = 4 / t_->copies, pixel = row_ / 4;
+    const DataCopyParams one(1, static_cast<uint16_t>(pixels * blocks_), 0, 0);
+    for (int32_t c = 0; c < 4; c += pixels) {
+      DataCopy(rows[c * pixel], head_image_[int64_t(place) * kLanes + CornerOf(*level_, c) * pixel], one);
     }
   }
   // Beside the border, pixel by pixel.

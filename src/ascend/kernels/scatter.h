@@ -169,8 +169,6 @@ class ScatterGradient {
     const auto blocks = static_cast<uint16_t>(channels_ / 8);
     const int32_t width = pending_.level->width;
     params_ = DataCopyParams(2, static_cast<uint16_t>(2 * blocks), 0, static_cast<uint16_t>((width - 1) * blocks));
-    one_ = DataCopyParams(1, blocks, 0, 0);
-    row_ = (width + 1) * channels_;
     image_ = grad_image_[pending_.place.head * t_->image_pixels * channels_];
     const LocalTensor<uint64_t> places = pending_.places.template ReinterpretCast<uint64_t>();
     const LocalTensor<float> copies = copies_[pending_.turn];
@@ -190,11 +188,11 @@ class ScatterGradient {
   __aicore__ inline void AddCorners(const LocalTensor<float>& copies, int32_t place) {
     if (place == 0) return;
     const GlobalTensor<float> pixel = image_[int64_t(place) * kLanes];
-    if (t_->merge_neighbours != 0) {
+    if (t_->copies == 1) {
       DataCopy(pixel, copies, params_);
-      return;
+    } else {
+      AddApart(copies, pixel, *pending_.level, t_->copies, channels_);
     }
-    for (int32_t c = 0; c < 4; ++c) DataCopy(pixel[(c >> 1) * row_ + (c & 1) * channels_], copies[c * channels_], one_);
   }
 
   struct Pending {
@@ -205,7 +203,7 @@ class ScatterGradient {
   };
 
   const Tiling* t_;
-  int32_t queries_, channels_, first_, row_ = 0, turn_ = 0;
+  int32_t queries_, channels_, first_, turn_ = 0;
   int64_t end_ = 0;
   GlobalTensor<float> locations_, weights_, grad_image_, image_;
   GlobalTensor<T> grad_output_;
@@ -213,7 +211,7 @@ class ScatterGradient {
       replicas_buffer_, shared_buffer_, geometry_buffer_;
   LocalTensor<float> copies_[2], spread_, replicas_, wide_;
   LocalTensor<T> gradient_[2];
-  DataCopyParams params_, one_;
+  DataCopyParams params_;
   Geo geometry_;
   Samples<float> samples_[2];
   Pending pending_;

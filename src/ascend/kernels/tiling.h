@@ -50,6 +50,7 @@ struct Tiling {
   int32_t resident_pixels;  // of the resident image, zone included; 0: none
   int32_t resident_zone;
   int32_t num_fetched;  // samples of levels that are not resident
+  int32_t copies;       // of the four corners of a sample, from an image or to it: 1, 2 (one a row) or 4
   // Kernels by planes.
   int32_t planes;                   // enum Planes
   int32_t head_planes;              // of a head
@@ -62,7 +63,7 @@ struct Tiling {
   int32_t group_planes;             // planes of a unit of work, forward
   int32_t slots;                    // the most points of a level
   int32_t level_order;              // scatter of gradients: 1: core j starts at level j mod L, 0: all at level 0
-  int32_t merge_neighbours;         // scatter of gradients: 1: two pixels to a burst and two bursts to a copy, 0: one
+  int32_t corner_gathers;           // pairs of pixels, forward: 1: a gather for each of them, 0: one for both
   LevelTiling level[kMaxLevels];
   uint8_t order[kMaxSamples];     // of the samples of a query: resident ones spread among the others
   uint8_t level_of[kMaxSamples];  // by sample
