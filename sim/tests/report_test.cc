@@ -183,7 +183,14 @@ TEST_F(Reports, WhatWouldFit) {
   const std::string cast = Of([](L a, L b) { Cast(a.ReinterpretCast<half>(), b, static_cast<RoundMode>(9), 64); });
   Has(cast, "use a round mode that Cast has for these types");
   const std::string length = Of([&](L a, L) { DataCopy(a, gm, DataCopyParams(1, 0, 0, 0)); });
-  Has(length, "blockLen: expected 1 to 65535 blocks of 32 bytes, got 0; use a value in that range");
+  Has(length, "blockLen: expected 1 to 65535 blocks of 32 bytes, got 0; use a value that it takes");
+  const std::string null = Of([](L a, L) {
+    GlobalTensor<float> nothing;
+    nothing.SetGlobalBuffer(nullptr, 64);
+    DataCopy(a, nothing, 64);
+  });
+  Has(null, "a null GM pointer");
+  Has(null, "; pass memory of aclrtMalloc to the launch");
   Has(Of([](L a, L b) { Add(a, b, b, 64, 256, {1, 1, 1, 0, 8, 8}); }), "got 256; cut the work into several calls");
 }
 

@@ -13,7 +13,7 @@
 inline void Check(aclError error, const char* what) {
   if (error == ACL_SUCCESS) return;
   std::fprintf(stderr, "%s failed: error %d\n", what, static_cast<int>(error));
-  std::exit(1);
+  std::exit(2);
 }
 
 // Device 0 and a stream, for the life of the program.

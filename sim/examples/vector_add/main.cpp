@@ -13,7 +13,7 @@
     const aclError error = (call);                                                       \
     if (error != ACL_SUCCESS) {                                                          \
       std::fprintf(stderr, "%s:%d: %s returned %d\n", __FILE__, __LINE__, #call, error); \
-      std::exit(1);                                                                      \
+      std::exit(2);                                                                      \
     }                                                                                    \
   } while (0)
 

@@ -143,7 +143,7 @@ std::string_view RuleRemedy(Rule rule) {
     case Rule::kGatherAcrossBlock:
       return "keep both halves in one block of 32 bytes: pad, or read 16-bit elements";
     case Rule::kParameterRange:
-      return "use a value in that range";
+      return "use a value that it takes";
     case Rule::kMaskWidth:
       return "mask at most 256 bytes of elements a repeat";
     case Rule::kOverlap:

@@ -117,10 +117,12 @@ uint8_t* Execution::OutOfBounds(const Operand& operand, uint64_t address, uint64
   std::string what =
       std::string(kind == AccessKind::kRead ? "reads " : "writes ") + std::to_string(size) + " bytes at ";
   Rule rule = Rule::kOutOfBounds;
+  const char* remedy = "";  // of the rule
   if (operand.space == Space::kGM) {
     const Allocation* allocation = Launch::Current()->memory().Find(address);
     if (address == 0) {
       what += "a null GM pointer";
+      remedy = "pass memory of aclrtMalloc to the launch";
     } else if (allocation == nullptr) {
       what += "a GM address outside every allocation" + NearestText(Launch::Current()->memory(), address);
     } else if (allocation->freed) {
@@ -135,7 +137,7 @@ uint8_t* Execution::OutOfBounds(const Operand& operand, uint64_t address, uint64
     what += std::string(kSpaceNames[static_cast<size_t>(operand.space)]) + " address " + std::to_string(address) +
             " of " + std::to_string(core_.memory(operand.space).size());
   }
-  Report(rule, what, operand.space, address, size);
+  Report(rule, what, operand.space, address, size, remedy);
   if (++outside_ > kMaxOutside || size > kMaxScratch) throw Stop();
   std::vector<uint8_t>& scratch = Scratch();
   if (scratch.size() < size) scratch.resize(size);
@@ -172,7 +174,8 @@ void Execution::Flush() {
   }
 }
 
-void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t address, uint64_t size) {
+void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t address, uint64_t size,
+                       const char* remedy) {
   Breach breach;
   breach.rule = rule;
   breach.first = {instruction_.op, instruction_.pipe, instruction_.loc, core_.index};
@@ -188,6 +191,7 @@ void Execution::Report(Rule rule, const std::string& what, Space space, uint64_t
     }
   }
   breach.what = what;
+  breach.remedy = remedy;
   Launch::Current()->checker().Report(std::move(breach));
 }
 

@@ -52,7 +52,9 @@ class Execution {
   void Expect(const uint64_t* addresses, uint32_t count, uint64_t bytes);
 
   // A breach that only the execution can see (gather offsets, casts). `address` 0: no place.
-  void Report(Rule rule, const std::string& what, Space space = Space::kUB, uint64_t address = 0, uint64_t size = 0);
+  // `remedy`: instead of the rule's.
+  void Report(Rule rule, const std::string& what, Space space = Space::kUB, uint64_t address = 0, uint64_t size = 0,
+              const char* remedy = "");
   bool Wants(Rule rule) const;
   bool checked() const { return checked_; }
 
