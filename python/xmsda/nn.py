@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from xmsda import ascend
 from xmsda._types import IntPairs, Ints
-from xmsda.ops import ms_deform_attn, shapes_tensor
+from xmsda.ops import ms_deform_attn, ms_deform_attn_fused, shapes_tensor
 
 # What the operator calls by another name than `MSDeformAttn.forward`.
 _NAMES = {
@@ -166,7 +166,16 @@ class MSDeformAttn(nn.Module):
         value = value.unflatten(-1, (self.n_heads, self.d_model // self.n_heads))
         samples = (batch, num_queries, self.n_heads, self.n_levels, self.n_points)
         offsets = self.sampling_offsets(query).view(*samples, 2)
-        weights = self.attention_weights(query).view(*samples[:3], self.n_levels * self.n_points)
+        logits = self.attention_weights(query).view(samples)
+        if self.backend == "cpu":
+            try:
+                output = ms_deform_attn_fused(
+                    value, shapes, input_level_start_index, reference_points, offsets, logits
+                )
+            except (TypeError, ValueError) as error:
+                raise type(error)(_in_names_of_the_module(str(error))) from None
+            return self.output_proj(output)
+        weights = logits.flatten(3)
         weights = weights.softmax(-1).view(samples)
         locations = self._locations(reference_points, offsets, shapes)
         # A low-precision offset on a float32 reference makes float32 locations; the weights follow them.

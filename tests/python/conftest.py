@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from transformers_check import Counter
+from xmsda.integrations import _fused_module
 from xmsda.integrations import transformers as integration
 
 
@@ -16,6 +17,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     """Counts what the transformers integration calls."""
     counter = Counter()
     monkeypatch.setattr(integration, "ms_deform_attn", counter)
+    monkeypatch.setattr(_fused_module, "ms_deform_attn_fused", counter.fused)
     return counter
 
 

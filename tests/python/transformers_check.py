@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import transformers_zoo as zoo
+import xmsda
 from torch import Tensor, nn
 from xmsda.integrations import transformers as integration
 
@@ -31,8 +32,14 @@ class Counter:
         self.function = integration.ms_deform_attn
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        return self._count(self.function(*args, **kwargs))
+
+    def fused(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Stands in for xmsda.ms_deform_attn_fused."""
+        return self._count(xmsda.ms_deform_attn_fused(*args, **kwargs))
+
+    def _count(self, output: Tensor) -> Tensor:
         self.calls += 1
-        output = self.function(*args, **kwargs)
         return output if self.scale is None else output * self.scale
 
 

@@ -9,6 +9,9 @@ SPDX-License-Identifier: Apache-2.0
 What transformers calls is replaced where it is defined, so that models built before and after `patch` are served:
 
 - ``MultiScaleDeformableAttention.forward`` in every model that has this class;
+- the forward of the attention modules around it, where they are Deformable-DETR's, by the fused operator: softmax and
+  sampling locations are then computed in the kernel, and the module returns attention weights only when
+  ``output_attentions`` or a forward hook asks for them (else None);
 - the functions ``multi_scale_deformable_attention`` and ``multi_scale_deformable_attention_v2``, which other models
   have instead, also where a class keeps the function in an attribute of its instances.
 
@@ -40,6 +43,7 @@ from torch import Tensor
 
 from xmsda import ms_deform_attn
 from xmsda._export import keeps_operator
+from xmsda.integrations import _fused_module
 
 __all__ = ["Patch", "patch", "patched_modules", "skipped_modules", "unpatch"]
 
@@ -343,6 +347,27 @@ def _patch_class(cls: type) -> str:
     return what
 
 
+def _fuse_modules(module: ModuleType, inner: type) -> list[str]:
+    """Replace the forward of the attention modules around `inner`; those that are not known keep theirs."""
+    done = []
+    for cls in _own_classes(module):
+        original = vars(cls).get("forward")
+        if _CLASS_NAME not in _names_in(cls, "__init__") or not callable(original):
+            continue
+        last = tuple(inspect.signature(original).parameters)[-1:]
+        if last[0] not in _fused_module.LAST_PARAMETERS:
+            continue
+        replacement = _fused_module.replace_forward(original, lambda: _active)
+        try:
+            parameters = (*_fused_module.COMMON_PARAMETERS, *last)
+            _check(f"{cls.__name__}.forward", parameters, original, replacement, _fused_module.probe(cls, inner))
+        except _Unsuitable:
+            continue  # its call of the class below is replaced all the same
+        _set(cls, "forward", replacement)
+        done.append(f"{cls.__name__}.forward")
+    return done
+
+
 def _patch_same_points(module: ModuleType, original: Callable[..., Tensor]) -> str:
     replacement = _replace_same_points(original)
     _check(_SAME_POINTS_NAME, _SAME_POINTS_PARAMETERS, original, replacement, _probe_same_points)
@@ -406,6 +431,7 @@ def _patch_module(module: ModuleType) -> None:
             cls = vars(module).get(_CLASS_NAME)
             if isinstance(cls, type) and cls.__module__ == module.__name__:
                 done.append(_patch_class(cls))
+                done.extend(_fuse_modules(module, cls))
             functions = ((_SAME_POINTS_NAME, _patch_same_points), (_POINT_LIST_NAME, _patch_point_list))
             for name, patch_function in functions:
                 function = vars(module).get(name)
