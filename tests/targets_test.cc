@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -14,6 +15,8 @@
 #ifdef __aarch64__
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+
+#include "cpu/kernels.h"
 #endif
 
 namespace xmsda {
@@ -62,6 +65,17 @@ TEST(Targets, AllThatThisMachineRuns) {
   for (const Target target : RunnableTargets()) names.emplace_back(TargetName(target));
   EXPECT_EQ(names, ExpectedTargets());
 }
+
+#ifdef __aarch64__
+// With XMSDA_TEST_SVE_BYTES=N: SVE runs, with vectors of N bytes. An emulator may round a length that it does not have.
+TEST(Targets, VectorsOfSveAreAsLongAsAskedFor) {
+  const char* bytes = std::getenv("XMSDA_TEST_SVE_BYTES");
+  if (bytes == nullptr) GTEST_SKIP() << "no XMSDA_TEST_SVE_BYTES";
+  const cpu::Kernels* kernels = cpu::KernelsFor(Target::kSve);
+  ASSERT_NE(kernels, nullptr);
+  EXPECT_EQ(std::to_string(kernels->vector_bytes), bytes);
+}
+#endif
 
 }  // namespace
 }  // namespace xmsda

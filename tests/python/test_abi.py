@@ -13,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import torch
 import xmsda
 
 # With the simulator's, in builds that have it.
@@ -58,6 +59,22 @@ def test_functions_of_torch_are_those_of_its_stable_abi(library: Path) -> None:
 
 
 @every_library
+def test_functions_of_torch_are_as_old_as_the_oldest_torch(library: Path) -> None:
+    """None comes from a part of torch's stable headers that is for versions later than the 2.10 of pyproject.toml."""
+    headers = Path(torch.__file__).parent / "include" / "torch" / "csrc"
+    if not headers.exists():
+        pytest.skip("torch without headers")
+    later: set[str] = set()
+    for name in ("stable/c/shim.h", "inductor/aoti_torch/c/shim.h"):
+        parts = re.findall(
+            r"#if TORCH_FEATURE_VERSION >= TORCH_VERSION_2_(\d+)_0(.*?)#endif", (headers / name).read_text(), re.DOTALL
+        )
+        later |= {found for minor, text in parts if int(minor) > 10 for found in re.findall(r"\b\w+(?=\()", text)}
+    assert len(later) > 5
+    assert set(undefined_symbols(library)) & later == set()
+
+
+@every_library
 def test_nothing_of_python(library: Path) -> None:
     assert [symbol for symbol in undefined_symbols(library) if re.match(r"_?Py", symbol)] == []
 
@@ -82,4 +99,4 @@ def test_libraries(library: Path) -> None:
 def test_tag_of_the_wheel() -> None:
     wheel = distribution("xmsda").read_text("WHEEL")
     assert wheel is not None
-    assert re.findall(r"^Tag: (.*)-linux_\w+$", wheel, flags=re.MULTILINE) == ["cp310-abi3"]
+    assert re.findall(r"^Tag: (.*)-(?:manylinux_2_\d+|linux)_\w+$", wheel, flags=re.MULTILINE) == ["cp310-abi3"]
