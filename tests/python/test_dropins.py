@@ -181,11 +181,13 @@ def test_function_that_computes_something_else_is_left_alone(function: Any, reas
 
 
 def test_original_backward_names_a_wrong_gradient() -> None:
-    tensors: list[Any] = [tensor.detach() for tensor in inputs()]
+    tensors = [tensor.detach() for tensor in inputs()]
+    forward: Any = originals.ms_deform_attn_forward
+    backward: Any = originals.ms_deform_attn_backward
     with pytest.raises(ValueError, match=r"grad_output: expected the output's shape \[3, 7, 10\], got \[3, 7, 9\]"):
-        originals.ms_deform_attn_backward(*tensors, torch.zeros(3, 7, 9))
+        backward(*tensors, torch.zeros(3, 7, 9))
     with pytest.raises(ValueError, match=r"attention_weights: "):
-        originals.ms_deform_attn_forward(*tensors[:4], tensors[4].float())
+        forward(*tensors[:4], tensors[4].float())
 
 
 def run(script: str) -> str:
