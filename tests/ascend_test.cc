@@ -20,13 +20,13 @@ namespace {
 
 using ascend::Variant;
 
-// Each variant in strict mode, float32 and half, exact and within the bound, odd sizes and tails.
+// Each variant in strict mode, float32, half and bfloat16, exact and within the bound, odd sizes and tails.
 TEST(Ascend, EveryVariantOnSomeProblems) {
   constexpr const char* kProblems[] = {"b2_q13_m3_d19_p2_l8x4,4x8,1x2", "b1_q70_m2_d32_p4_l16x16,8x8",
                                        "b1_q5_m1_d64_p3,0,1_l8x8,2x2,4x1_s90", "b1_q130_m2_d8_p1_l8x16"};
   uint64_t seed = 1;
   for (const char* text : kProblems) {
-    for (const char* type : {"_f32", "_f16_locf32"}) {
+    for (const char* type : {"_f32", "_f16_locf32", "_bf16_locf32"}) {
       for (const Pattern pattern : {Pattern::kExact, Pattern::kUniform, Pattern::kNasty}) {
         const Case test_case{Parse(std::string(text) + type), pattern, kLayouts[seed % 5], seed};
         ++seed;
@@ -65,8 +65,7 @@ struct Limit {
 // Limits of all variants: what `supports` says is what the calls do, and nothing is written.
 TEST(Ascend, LimitsAreRefusedByName) {
   const Limit limits[] = {
-      {"b1_q3_m1_d4_p1_f64_l2x2", "value: expected f16 or f32 on Ascend, got f64"},
-      {"b1_q3_m1_d4_p1_bf16_locf32_l2x2", "value: expected f16 or f32 on Ascend, got bf16"},
+      {"b1_q3_m1_d4_p1_f64_l2x2", "value: expected f16, bf16 or f32 on Ascend, got f64"},
       {"b1_q3_m1_d4_p1_f16_l2x2", "locations: expected f32 on Ascend, got f16"},
       {"b0_q3_m1_d4_p1_f16_l2x2", "locations: expected f32 on Ascend, got f16"},
       {"b1_q3_m1_d4_p1_l2x2_discrete", "sampling: expected bilinear on Ascend, got discrete"},
@@ -127,6 +126,20 @@ TEST(Ascend, LimitsOfTheVariantsByPlanes) {
     const Status status = ascend::Supports(*variant, Parse(limit.problem), {});
     EXPECT_EQ(status.code(), StatusCode::kUnsupported);
     EXPECT_EQ(status.message().find(limit.message), 0u) << status.message();
+  }
+}
+
+// Vector instructions take bf16 in Cast only: what computes with value as it comes names a variant that widens it.
+TEST(Ascend, BfloatIsForTheVariantsThatWidenIt) {
+  const Problem problem = Parse("b1_q3_m1_d16_p1_bf16_locf32_l2x2");
+  for (const Variant* variant : {&ascend::kHybrid, &ascend::kXmsda, &ascend::kXmsdaAligned}) {
+    const Status status = ascend::Supports(*variant, problem, {});
+    EXPECT_EQ(status.code(), StatusCode::kUnsupported) << variant->name;
+    EXPECT_EQ(status.message().find("value: expected f16"), 0u) << status.message();
+    EXPECT_NE(status.message().find("got bf16; the variant resident takes it"), std::string::npos) << status.message();
+  }
+  for (const char* name : {"auto", "resident", "dma1", "dma2", "library", "library-db"}) {
+    EXPECT_EQ(ascend::Supports(*ascend::FindVariant(name), problem, {}).message(), "") << name;
   }
 }
 

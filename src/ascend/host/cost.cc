@@ -99,8 +99,11 @@ double ImagePass(const Problem& problem, const Sizes& s) {
 Cost RowsForwardCost(const Problem& problem, const Chip& chip, const Tiling& t, const Timing& timing) {
   const Sizes s = SizesOf(problem, chip, t);
   const Part geometry = Geometry(s, t.raw != 0);
+  // Of 2-byte values a Cast to float32 comes first, and each weight fills two blocks.
   const double repeats = s.half_type ? s.queries : s.queries / 2;
-  const double products = s.blocks * (timing.mul_add * repeats + 9), spread = 4 * (s.queries / 8 + 1);
+  const double products =
+      s.blocks * (timing.mul_add * repeats + 9) + (s.half_type ? s.blocks * (2 * repeats + 9) + kGroup : 0);
+  const double spread = (s.half_type ? 8 : 4) * (s.queries / 8 + 1);
   const double gather = s.blocks / 2 * (timing.gatherb * s.queries + 18 + s.queries / 4 + 3 * kGroup);
   Cost cost;
   const double sample = products + spread + kGroup;

@@ -38,6 +38,8 @@ Status Forward(const Launch& launch, void* output) {
 
 Status Supports(const Problem& problem, const Chip& chip) {
   Tiling t = {};
+  if (Status status = CheckTypes(problem); !status.ok()) return status;
+  if (Status status = CheckNoBfloat(problem); !status.ok()) return status;
   if (Status status = TileHybrid(problem, chip, -1, &t); !status.ok()) return status;
   Chip other = chip;
   other.forward = {};  // was for this variant

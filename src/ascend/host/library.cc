@@ -1,13 +1,18 @@
 // The variants in the vendor's style, `library` and `library-db`: kernels/library.cpp.
 // SPDX-License-Identifier: Apache-2.0
+#include "aclrtlaunch_xmsda_library_backward_bf16.h"
 #include "aclrtlaunch_xmsda_library_backward_f16.h"
 #include "aclrtlaunch_xmsda_library_backward_f32.h"
+#include "aclrtlaunch_xmsda_library_db_backward_bf16.h"
 #include "aclrtlaunch_xmsda_library_db_backward_f16.h"
 #include "aclrtlaunch_xmsda_library_db_backward_f32.h"
+#include "aclrtlaunch_xmsda_library_db_forward_bf16.h"
 #include "aclrtlaunch_xmsda_library_db_forward_f16.h"
 #include "aclrtlaunch_xmsda_library_db_forward_f32.h"
+#include "aclrtlaunch_xmsda_library_forward_bf16.h"
 #include "aclrtlaunch_xmsda_library_forward_f16.h"
 #include "aclrtlaunch_xmsda_library_forward_f32.h"
+#include "aclrtlaunch_xmsda_narrow_bf16.h"
 #include "aclrtlaunch_xmsda_narrow_f16.h"
 #include "ascend/host/launch.h"
 #include "ascend/host/variants.h"
@@ -30,29 +35,32 @@ template <int32_t kBuffers>
 Status LibraryForward(const Launch& launch, void* output) {
   Tiling t = {};
   if (Status status = TileLibrary(launch.problem, launch.chip, kBuffers, false, &t); !status.ok()) return status;
-  const bool half = launch.problem.value_dtype == DType::kF16;
+  const bool half = launch.problem.value_dtype == DType::kF16, bfloat = launch.problem.value_dtype == DType::kBF16;
   const uint32_t blocks = Blocks(launch.chip, launch.problem.batch * launch.problem.num_queries);
   void *const stream = launch.stream, *const value = Device(launch.inputs.value);
   void *const places = Device(launch.inputs.locations), *const weights = Device(launch.inputs.weights);
   uint32_t error = 0;
   if (kBuffers == 1) {
-    error = half ? ACLRT_LAUNCH_KERNEL(xmsda_library_forward_f16)(blocks, stream, value, places, weights, output, t)
-                 : ACLRT_LAUNCH_KERNEL(xmsda_library_forward_f32)(blocks, stream, value, places, weights, output, t);
+    error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_library_forward_bf16)(blocks, stream, value, places, weights, output, t)
+            : half ? ACLRT_LAUNCH_KERNEL(xmsda_library_forward_f16)(blocks, stream, value, places, weights, output, t)
+                   : ACLRT_LAUNCH_KERNEL(xmsda_library_forward_f32)(blocks, stream, value, places, weights, output, t);
   } else {
-    error = half ? ACLRT_LAUNCH_KERNEL(xmsda_library_db_forward_f16)(blocks, stream, value, places, weights, output, t)
-                 : ACLRT_LAUNCH_KERNEL(xmsda_library_db_forward_f32)(blocks, stream, value, places, weights, output, t);
+    error =
+        bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_library_db_forward_bf16)(blocks, stream, value, places, weights, output, t)
+        : half ? ACLRT_LAUNCH_KERNEL(xmsda_library_db_forward_f16)(blocks, stream, value, places, weights, output, t)
+               : ACLRT_LAUNCH_KERNEL(xmsda_library_db_forward_f32)(blocks, stream, value, places, weights, output, t);
   }
   return Acl("xmsda_library_forward", static_cast<int>(error));
 }
 
-// The gradient of value is added up in float32: of f16 value in the workspace.
+// The gradient of value is added up in float32: of 2-byte value in the workspace.
 template <int32_t kBuffers>
 Status LibraryBackward(const Launch& launch, const void* grad_output, const DeviceGradients& gradients) {
   Tiling t = {};
   if (Status status = TileLibrary(launch.problem, launch.chip, kBuffers, true, &t); !status.ok()) return status;
-  const bool half = launch.problem.value_dtype == DType::kF16;
+  const bool half = launch.problem.value_dtype == DType::kF16, bfloat = launch.problem.value_dtype == DType::kBF16;
   const int64_t elements = ValueElements(launch.problem);
-  void* const sum = half ? launch.workspace : gradients.value;
+  void* const sum = half || bfloat ? launch.workspace : gradients.value;
   if (Status status = FillZeros(launch.chip, launch.stream, sum, elements * 4); !status.ok()) return status;
   const uint32_t blocks = Blocks(launch.chip, launch.problem.batch * launch.problem.num_queries);
   void *const stream = launch.stream, *const value = Device(launch.inputs.value), *const grad = Device(grad_output);
@@ -60,30 +68,37 @@ Status LibraryBackward(const Launch& launch, const void* grad_output, const Devi
   void *const grad_places = gradients.locations, *const grad_weights = gradients.weights;
   uint32_t error = 0;
   if (kBuffers == 1) {
-    error = half ? ACLRT_LAUNCH_KERNEL(xmsda_library_backward_f16)(blocks, stream, value, places, weights, grad, sum,
-                                                                   grad_places, grad_weights, t)
-                 : ACLRT_LAUNCH_KERNEL(xmsda_library_backward_f32)(blocks, stream, value, places, weights, grad, sum,
-                                                                   grad_places, grad_weights, t);
-  } else {
-    error = half ? ACLRT_LAUNCH_KERNEL(xmsda_library_db_backward_f16)(blocks, stream, value, places, weights, grad, sum,
+    error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_library_backward_bf16)(blocks, stream, value, places, weights, grad, sum,
                                                                       grad_places, grad_weights, t)
-                 : ACLRT_LAUNCH_KERNEL(xmsda_library_db_backward_f32)(blocks, stream, value, places, weights, grad, sum,
-                                                                      grad_places, grad_weights, t);
+            : half ? ACLRT_LAUNCH_KERNEL(xmsda_library_backward_f16)(blocks, stream, value, places, weights, grad, sum,
+                                                                     grad_places, grad_weights, t)
+                   : ACLRT_LAUNCH_KERNEL(xmsda_library_backward_f32)(blocks, stream, value, places, weights, grad, sum,
+                                                                     grad_places, grad_weights, t);
+  } else {
+    error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_library_db_backward_bf16)(blocks, stream, value, places, weights, grad,
+                                                                         sum, grad_places, grad_weights, t)
+            : half ? ACLRT_LAUNCH_KERNEL(xmsda_library_db_backward_f16)(blocks, stream, value, places, weights, grad,
+                                                                        sum, grad_places, grad_weights, t)
+                   : ACLRT_LAUNCH_KERNEL(xmsda_library_db_backward_f32)(blocks, stream, value, places, weights, grad,
+                                                                        sum, grad_places, grad_weights, t);
   }
-  if (Status status = Acl("xmsda_library_backward", static_cast<int>(error)); !status.ok() || !half) return status;
+  if (Status status = Acl("xmsda_library_backward", static_cast<int>(error)); !status.ok() || !(half || bfloat))
+    return status;
   constexpr int64_t kPart = 8192;  // as kernels/library_backward.h
   const uint32_t parts = Blocks(launch.chip, (elements + kPart - 1) / kPart);
-  return Acl("xmsda_narrow", static_cast<int>(ACLRT_LAUNCH_KERNEL(xmsda_narrow_f16)(parts, launch.stream, sum,
-                                                                                    gradients.value, elements)));
+  error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_narrow_bf16)(parts, stream, sum, gradients.value, elements)
+                 : ACLRT_LAUNCH_KERNEL(xmsda_narrow_f16)(parts, stream, sum, gradients.value, elements);
+  return Acl("xmsda_narrow", static_cast<int>(error));
 }
 
 int64_t NoWorkspace(const Problem&, const Chip&) { return 0; }
 int64_t GradientWorkspace(const Problem& problem, const Chip&) {
-  return problem.value_dtype == DType::kF16 ? ValueElements(problem) * 4 : 0;
+  return problem.value_dtype != DType::kF32 ? ValueElements(problem) * 4 : 0;
 }
 
 constexpr const char* kLimits =
-    "f16 or f32 value of whole blocks of 32 bytes, D at most 248, f32 locations, bilinear, at most 8 levels, K at most "
+    "f16, bf16 or f32 value of whole blocks of 32 bytes, D at most 248, f32 locations, bilinear, at most 8 levels, K "
+    "at most "
     "64, and what fits into UB";
 
 }  // namespace

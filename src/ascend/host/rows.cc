@@ -1,7 +1,9 @@
 // The variants by rows, `resident` and `dma1`: kernels/rows.cpp.
 // SPDX-License-Identifier: Apache-2.0
+#include "aclrtlaunch_xmsda_rows_backward_bf16.h"
 #include "aclrtlaunch_xmsda_rows_backward_f16.h"
 #include "aclrtlaunch_xmsda_rows_backward_f32.h"
+#include "aclrtlaunch_xmsda_rows_forward_bf16.h"
 #include "aclrtlaunch_xmsda_rows_forward_f16.h"
 #include "aclrtlaunch_xmsda_rows_forward_f32.h"
 #include "ascend/host/cost.h"
@@ -27,12 +29,14 @@ Status RowsForward(const RowsChoice& choice, const Launch& launch, void* output)
   const uint32_t blocks = Blocks(launch.chip, Tiles(t));
   void* const locations = Device(launch.inputs.locations);
   void* const weights = Device(launch.inputs.weights);
+  const bool half = launch.problem.value_dtype == DType::kF16, bfloat = launch.problem.value_dtype == DType::kBF16;
   const uint32_t error =
-      launch.problem.value_dtype == DType::kF16
-          ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(blocks, launch.stream, launch.workspace, launch.workspace,
-                                                        locations, weights, output, t)
-          : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(blocks, launch.stream, launch.workspace, launch.workspace,
-                                                        locations, weights, output, t);
+      bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_bf16)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                            locations, weights, output, t)
+      : half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                           locations, weights, output, t)
+             : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(blocks, launch.stream, launch.workspace, launch.workspace,
+                                                           locations, weights, output, t);
   return Acl("xmsda_rows_forward", static_cast<int>(error));
 }
 
@@ -42,7 +46,7 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   if (Status status = TileRowsBackward(problem, launch.chip, kNoneResident, &t); !status.ok()) return status;
   void* const image = launch.workspace;
   void* const grad_image = static_cast<uint8_t*>(launch.workspace) + Aligned(ImageBytes(problem, t));
-  const bool half = problem.value_dtype == DType::kF16;
+  const bool half = problem.value_dtype == DType::kF16, bfloat = problem.value_dtype == DType::kBF16;
   if (Status status = MakeImage(launch, t, image); !status.ok()) return status;
   if (Status status = FillZeros(launch, grad_image, GradientImageBytes(problem, t)); !status.ok()) return status;
   const uint32_t blocks = Blocks(launch.chip, Tiles(t));
@@ -50,10 +54,14 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   void* const weights = Device(launch.inputs.weights);
   void* const grad = Device(grad_output);
   const uint32_t error =
-      half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, image, image, locations, weights, grad,
+      bfloat
+          ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_bf16)(blocks, launch.stream, image, image, locations, weights, grad,
                                                           grad_image, gradients.locations, gradients.weights, t)
-           : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, image, image, locations, weights, grad,
-                                                          grad_image, gradients.locations, gradients.weights, t);
+      : half
+          ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, image, image, locations, weights, grad,
+                                                         grad_image, gradients.locations, gradients.weights, t)
+          : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, image, image, locations, weights, grad,
+                                                         grad_image, gradients.locations, gradients.weights, t);
   if (Status status = Acl("xmsda_rows_backward", static_cast<int>(error)); !status.ok()) return status;
   return SaveGradient(launch, t, grad_image, gradients.value);
 }
@@ -77,7 +85,7 @@ int64_t RowsBackwardWorkspace(const Problem& problem, const Chip&) {
 }
 
 constexpr const char* kLimits =
-    "f16 or f32 value, f32 locations, bilinear, at most 8 levels that share no pixel, K at most 64";
+    "f16, bf16 or f32 value, f32 locations, bilinear, at most 8 levels that share no pixel, K at most 64";
 
 }  // namespace
 
@@ -86,7 +94,7 @@ constinit const Variant kResident = {
     "by rows; the smallest levels stay in UB as far as they fit, all four corners of a sample "
     "come by one copy otherwise",
     kLimits,
-    true,
+    false,
     [](const Problem& p, const Chip& c) { return RowsSupports(kAsManyAsFit, p, c); },
     RowsForwardWorkspace,
     [](const Launch& l, void* output) { return RowsForward(kAsManyAsFit, l, output); },
@@ -98,7 +106,7 @@ constinit const Variant kDma1 = {
     "dma1",
     "by rows; all four corners of a sample come by one copy",
     kLimits,
-    true,
+    false,
     [](const Problem& p, const Chip& c) { return RowsSupports(kNoneResident, p, c); },
     RowsForwardWorkspace,
     [](const Launch& l, void* output) { return RowsForward(kNoneResident, l, output); },

@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "acl/acl.h"
 #include "aclrtlaunch_xmsda_fill_zeros.h"
+#include "aclrtlaunch_xmsda_narrow_bf16.h"
 #include "aclrtlaunch_xmsda_narrow_f16.h"
+#include "aclrtlaunch_xmsda_rows_backward_bf16.h"
 #include "aclrtlaunch_xmsda_rows_backward_f16.h"
 #include "aclrtlaunch_xmsda_rows_backward_f32.h"
+#include "aclrtlaunch_xmsda_rows_forward_bf16.h"
 #include "aclrtlaunch_xmsda_rows_forward_f16.h"
 #include "aclrtlaunch_xmsda_rows_forward_f32.h"
 #include "ascend/host/cost.h"
@@ -38,11 +41,13 @@ Status Forward(const Launch& launch, void* output) {
   void* const value = Device(launch.inputs.value);
   void* const locations = Device(launch.inputs.locations);
   void* const weights = Device(launch.inputs.weights);
-  const bool half = launch.problem.value_dtype == DType::kF16;
-  const uint32_t error = half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(
-                                    blocks, launch.stream, value, launch.workspace, locations, weights, output, t)
-                              : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(
-                                    blocks, launch.stream, value, launch.workspace, locations, weights, output, t);
+  const bool half = launch.problem.value_dtype == DType::kF16, bfloat = launch.problem.value_dtype == DType::kBF16;
+  const uint32_t error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_bf16)(
+                                      blocks, launch.stream, value, launch.workspace, locations, weights, output, t)
+                         : half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f16)(
+                                      blocks, launch.stream, value, launch.workspace, locations, weights, output, t)
+                                : ACLRT_LAUNCH_KERNEL(xmsda_rows_forward_f32)(
+                                      blocks, launch.stream, value, launch.workspace, locations, weights, output, t);
   return Acl("xmsda_rows_forward", static_cast<int>(error));
 }
 
@@ -51,9 +56,9 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   Tiling t = {};
   if (Status status = TileRowsBackward(problem, launch.chip, kRaw, &t); !status.ok()) return status;
   if (Status status = Zeros(launch); !status.ok()) return status;
-  const bool half = problem.value_dtype == DType::kF16;
+  const bool half = problem.value_dtype == DType::kF16, bfloat = problem.value_dtype == DType::kBF16;
   const int64_t elements = ValueElements(problem);
-  void* const sums = half ? static_cast<uint8_t*>(launch.workspace) + kZeroBytes : gradients.value;
+  void* const sums = half || bfloat ? static_cast<uint8_t*>(launch.workspace) + kZeroBytes : gradients.value;
   uint32_t error = ACLRT_LAUNCH_KERNEL(xmsda_fill_zeros)(Blocks(launch.chip, elements / 16384 + 1), launch.stream, sums,
                                                          elements * 4);
   if (Status status = Acl("xmsda_fill_zeros", static_cast<int>(error)); !status.ok()) return status;
@@ -62,15 +67,20 @@ Status Backward(const Launch& launch, const void* grad_output, const DeviceGradi
   void* const locations = Device(launch.inputs.locations);
   void* const weights = Device(launch.inputs.weights);
   void* const grad = Device(grad_output);
-  error = half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, value, launch.workspace, locations,
-                                                              weights, grad, sums, gradients.locations,
-                                                              gradients.weights, t)
-               : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, value, launch.workspace, locations,
-                                                              weights, grad, sums, gradients.locations,
-                                                              gradients.weights, t);
-  if (Status status = Acl("xmsda_rows_backward", static_cast<int>(error)); !status.ok() || !half) return status;
-  error = ACLRT_LAUNCH_KERNEL(xmsda_narrow_f16)(Blocks(launch.chip, elements / 8192 + 1), launch.stream, sums,
-                                                gradients.value, elements);
+  error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_bf16)(blocks, launch.stream, value, launch.workspace,
+                                                                 locations, weights, grad, sums, gradients.locations,
+                                                                 gradients.weights, t)
+          : half ? ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f16)(blocks, launch.stream, value, launch.workspace,
+                                                                locations, weights, grad, sums, gradients.locations,
+                                                                gradients.weights, t)
+                 : ACLRT_LAUNCH_KERNEL(xmsda_rows_backward_f32)(blocks, launch.stream, value, launch.workspace,
+                                                                locations, weights, grad, sums, gradients.locations,
+                                                                gradients.weights, t);
+  if (Status status = Acl("xmsda_rows_backward", static_cast<int>(error)); !status.ok() || !(half || bfloat))
+    return status;
+  const uint32_t parts = Blocks(launch.chip, elements / 8192 + 1);
+  error = bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_narrow_bf16)(parts, launch.stream, sums, gradients.value, elements)
+                 : ACLRT_LAUNCH_KERNEL(xmsda_narrow_f16)(parts, launch.stream, sums, gradients.value, elements);
   return Acl("xmsda_narrow_f16", static_cast<int>(error));
 }
 
@@ -86,14 +96,15 @@ constinit const Variant kDma2 = {
     "dma2",
     "by rows of value as it is, two copies a sample, for problems with few queries; the smallest levels stay in UB "
     "where that pays",
-    "f16 or f32 value of whole blocks of 32 bytes a pixel and head, f32 locations, bilinear, at most 8 levels, K at "
+    "f16, bf16 or f32 value of whole blocks of 32 bytes a pixel and head, f32 locations, bilinear, at most 8 levels, K "
+    "at "
     "most 64",
-    true,
+    false,
     Supports,
     [](const Problem&, const Chip&) { return kZeroBytes; },
     Forward,
     [](const Problem& p, const Chip&) {
-      return kZeroBytes + (p.value_dtype == DType::kF16 ? 4 * ValueElements(p) : 0);
+      return kZeroBytes + (p.value_dtype != DType::kF32 ? 4 * ValueElements(p) : 0);
     },
     Backward,
     [](const Problem& p, const Chip& c, bool backward) { return EstimateRows(p, c, kRaw, backward); }};

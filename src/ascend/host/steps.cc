@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ascend/host/steps.h"
 
+#include "aclrtlaunch_xmsda_grad_value_bf16.h"
 #include "aclrtlaunch_xmsda_grad_value_f16.h"
 #include "aclrtlaunch_xmsda_grad_value_f32.h"
 #include "aclrtlaunch_xmsda_image_f16.h"
@@ -20,7 +21,7 @@ int64_t Pixels(const Tiling& t) {
 Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
   const uint32_t blocks = Blocks(launch.chip, Pixels(t));
   void* const value = Device(launch.inputs.value);
-  const uint32_t error = launch.problem.value_dtype == DType::kF16
+  const uint32_t error = launch.problem.value_dtype != DType::kF32  // bits are moved only
                              ? ACLRT_LAUNCH_KERNEL(xmsda_image_f16)(blocks, launch.stream, value, image, t)
                              : ACLRT_LAUNCH_KERNEL(xmsda_image_f32)(blocks, launch.stream, value, image, t);
   return Acl("xmsda_image", static_cast<int>(error));
@@ -28,15 +29,17 @@ Status MakeImage(const Launch& launch, const Tiling& t, void* image) {
 
 Status SaveGradient(const Launch& launch, const Tiling& t, void* grad_image, void* grad_value) {
   const Problem& problem = launch.problem;
-  const bool half = problem.value_dtype == DType::kF16;
+  const bool half = problem.value_dtype == DType::kF16, bfloat = problem.value_dtype == DType::kBF16;
   if (!EveryPixelHasALevel(problem)) {
-    const int64_t bytes = problem.batch * problem.value_size * problem.num_heads * problem.channels * (half ? 2 : 4);
+    const int64_t bytes =
+        problem.batch * problem.value_size * problem.num_heads * problem.channels * (half || bfloat ? 2 : 4);
     if (Status status = FillZeros(launch, grad_value, bytes); !status.ok()) return status;
   }
   const uint32_t blocks = Blocks(launch.chip, Pixels(t));
   const uint32_t error =
-      half ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f16)(blocks, launch.stream, grad_image, grad_value, t)
-           : ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f32)(blocks, launch.stream, grad_image, grad_value, t);
+      bfloat ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_bf16)(blocks, launch.stream, grad_image, grad_value, t)
+      : half ? ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f16)(blocks, launch.stream, grad_image, grad_value, t)
+             : ACLRT_LAUNCH_KERNEL(xmsda_grad_value_f32)(blocks, launch.stream, grad_image, grad_value, t);
   return Acl("xmsda_grad_value", static_cast<int>(error));
 }
 

@@ -146,7 +146,9 @@ int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
   const int64_t last = (8 * lanes + 2 * padded + weight_row * q) * 4;
   const int64_t twice =
       q * 4 * pixel + q * 4 * channels * 4 + q * pixel + lanes * 20 + 3 * padded * 4 + RoundUp(lanes / 8, kBlock);
-  return 2 * twice + q * 4 * kBlock + q * 4 * channels * 4 + q * 256 + k * q * kBlock + q * location_row * 4 +
+  // Rows of two blocks a pixel in float32 (kernels/rows_backward.h): vector instructions take no bf16.
+  const int64_t widened = problem.value_dtype == DType::kBF16 ? q * 256 : 0;
+  return widened + 2 * twice + q * 4 * kBlock + q * 4 * channels * 4 + q * 256 + k * q * kBlock + q * location_row * 4 +
          q * weight_row * 4 + geometry + std::max({scratch, last, q * channels * 4});
 }
 
@@ -248,7 +250,7 @@ void OrderSamples(Tiling* t) {
   }
 }
 
-int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
+int64_t RowsForwardBytes(const Problem& problem, const Tiling& t, bool hybrid) {
   const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
   const int64_t pixel = PixelBytes(problem), q = t.tile_queries, k = t.samples, lanes = RoundUp(k * q, 64);
   const int64_t rows = q * 4 * pixel;
@@ -256,12 +258,13 @@ int64_t RowsForwardBytes(const Problem& problem, const Tiling& t) {
   const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 6 * k * kBlock + (t.raw != 0 ? lanes * 4 : 0);
   const int64_t scratch =
       (4 * lanes + 3 * padded) * 4 + (t.raw != 0 ? 8 : 4) * RoundUp(lanes / 8, kBlock) + (t.raw != 0 ? lanes * 4 : 0);
-  const int64_t pitch = size == 2 ? 8 : 4;
-  const int64_t samples = 2 * lanes * (4 + 4 * size);
+  const bool widen = size == 2 && !hybrid;
+  const int64_t samples = 2 * lanes * (4 + 4 * (widen ? 4 : size));
+  // The rows of a sample in float32 and its weights, or its weights twice.
+  const int64_t spread = widen ? (q * (pixel / kBlock + 1) + 1) * 8 * kBlock : 2 * q * (size == 2 ? 8 : 4) * kBlock;
   const int64_t resident =
       t.resident_pixels == 0 ? 0 : t.resident_pixels * pixel + rows + q * kBlock + t.num_levels * 4 * pixel / 8;
-  return 2 * rows + std::max(rows * 4 / size, scratch) + 2 * q * pitch * kBlock + q * pixel + geometry + samples +
-         resident + 256;
+  return 2 * rows + std::max(rows * 4 / size, scratch) + spread + q * pixel + geometry + samples + resident + 256;
 }
 
 int32_t Tiles(const Tiling& t, const Chip& chip) {
@@ -291,8 +294,8 @@ Status PlaceTiles(const Chip& chip, const Wish& wish, Tiling* t) {
 }
 
 Status CheckTypes(const Problem& problem) {
-  if (problem.value_dtype != DType::kF16 && problem.value_dtype != DType::kF32) {
-    return Limit(std::string("value: expected f16 or f32 on Ascend, got ") + DTypeName(problem.value_dtype));
+  if (problem.value_dtype == DType::kF64) {
+    return Limit(std::string("value: expected f16, bf16 or f32 on Ascend, got ") + DTypeName(problem.value_dtype));
   }
   if (problem.location_dtype != DType::kF32) {
     return Limit(std::string("locations: expected f32 on Ascend, got ") + DTypeName(problem.location_dtype));
@@ -307,6 +310,11 @@ Status CheckTypes(const Problem& problem) {
   return {};
 }
 
+Status CheckNoBfloat(const Problem& problem) {
+  if (problem.value_dtype != DType::kBF16) return {};
+  return Limit("value: expected f16 or f32 for this variant on Ascend, got bf16");
+}
+
 int64_t GradientImageBytes(const Problem& problem, const Tiling& t) {
   return ImageBytes(problem, t) / static_cast<int64_t>(DTypeSize(problem.value_dtype)) * 4;
 }
@@ -319,7 +327,9 @@ Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoic
   // Gatherb takes eight blocks at a time, the corners of a pixel have four times as many as the pixel.
   const bool can_gather = PixelBytes(problem) / kBlock % 2 == 0;
   const int32_t wanted = choice.resident_levels < 0 ? kMaxLevels : choice.resident_levels;
-  return Fit(problem, chip, chip.forward, choice, can_gather ? wanted : 0, RowsForwardBytes, RowsForwardCost, tiling);
+  return Fit(
+      problem, chip, chip.forward, choice, can_gather ? wanted : 0,
+      [](const Problem& p, const Tiling& t) { return RowsForwardBytes(p, t, false); }, RowsForwardCost, tiling);
 }
 
 Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
@@ -345,6 +355,7 @@ Status TileGridSample(const Problem& problem, Tiling* tiling) {
     return Limit("channels: expected at most " + std::to_string(kMostOfAllHeads) + " of all heads, got " +
                  std::to_string(problem.num_heads) + " heads of " + std::to_string(problem.channels));
   }
+  if (Status status = CheckNoBfloat(problem); !status.ok()) return status;
   if (Status status = CheckOverlap(problem); !status.ok()) return status;
   *tiling = Describe(problem);
   return {};

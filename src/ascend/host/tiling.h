@@ -37,8 +37,8 @@ Status TileProblem(const Problem& problem, xmsda_ascend::Tiling* tiling);
 
 // Resident samples spread evenly among the others, which then arrive while those are worked on.
 void OrderSamples(xmsda_ascend::Tiling* tiling);
-// What kernels/rows_forward.h takes of UB.
-int64_t RowsForwardBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling);
+// What kernels/rows_forward.h takes of UB; words.h apart where it is `hybrid`.
+int64_t RowsForwardBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling, bool hybrid);
 // Tiles of a head: at least as many as queries need, more when the cores are then busy more evenly. A core with `n`
 // tiles of `q` queries takes time for n * (q + T / 4): queue V works on T queries in any case.
 int32_t Tiles(const xmsda_ascend::Tiling& tiling, const Chip& chip);
@@ -54,6 +54,9 @@ struct RowsChoice {
 
 // Types and sampling that no kernel takes: kUnsupported.
 Status CheckTypes(const Problem& problem);
+// kUnsupported for bf16 value, which vector instructions take in Cast only: of variants that compute with value as it
+// comes.
+Status CheckNoBfloat(const Problem& problem);
 
 // For the kernels by rows (kernels/rows_forward.h, rows_backward.h). kUnsupported with the limit at fault when there is
 // no such tiling.

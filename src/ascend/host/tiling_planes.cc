@@ -97,8 +97,10 @@ Status CheckPlanes(const Problem& problem, const PlanesChoice& choice) {
   const bool half = problem.value_dtype == DType::kF16;
   if (choice.pairs && !half) {
     return Status::Unsupported(std::string("value: expected f16 for planes of pairs of pixels on Ascend, got ") +
-                               DTypeName(problem.value_dtype) + "; xmsda-aligned takes f32");
+                               DTypeName(problem.value_dtype) +
+                               (problem.value_dtype == DType::kF32 ? "; xmsda-aligned takes f32" : ""));
   }
+  if (Status status = CheckNoBfloat(problem); !status.ok()) return status;
   if (!choice.pairs && half && problem.channels % 2 != 0) {
     return Status::Unsupported("channels: expected an even number for planes of words of f16 on Ascend, got " +
                                std::to_string(problem.channels) + "; dma1 takes any");
@@ -247,7 +249,7 @@ Status TileHybrid(const Problem& problem, const Chip& chip, int32_t gathered_lev
                                                                              : count > 0   ? 32
                                                                                            : 16);
          t.tile_queries -= 16) {
-      const int64_t bytes = RowsForwardBytes(problem, t) + (count > 0 ? WordsBytes(problem, t) : 0);
+      const int64_t bytes = RowsForwardBytes(problem, t, true) + (count > 0 ? WordsBytes(problem, t) : 0);
       if (bytes > chip.ub_bytes) continue;
       if (Status status = PlaceTiles(chip, wish, &t); !status.ok()) return status;
       *tiling = t;

@@ -40,7 +40,7 @@ Status AutoBackward(const Launch& launch, const void* grad_output, const DeviceG
 constexpr Variant kAuto = {"auto",
                            "the variant that suits the problem",
                            "as the variants",
-                           true,
+                           false,
                            AutoSupports,
                            AutoForwardWorkspace,
                            AutoForward,

@@ -14,6 +14,12 @@ constexpr int32_t kBlock = 32;  // bytes: unit of UB addresses, of vector blocks
 __aicore__ inline int32_t CeilDiv(int32_t a, int32_t b) { return (a + b - 1) / b; }
 __aicore__ inline int32_t RoundUp(int32_t a, int32_t b) { return CeilDiv(a, b) * b; }
 
+// How a Cast from float32 to a type rounds to nearest: half has it without a mode, bfloat16_t has modes only.
+template <class T>
+constexpr RoundMode kNearest = RoundMode::CAST_NONE;
+template <>
+constexpr RoundMode kNearest<bfloat16_t> = RoundMode::CAST_RINT;
+
 // What an entry point does: the arguments to Init, or to Run where there is no Init, of a kernel with a pipe of its
 // own.
 template <class Kernel, class... Arguments>

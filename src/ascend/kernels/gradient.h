@@ -118,8 +118,9 @@ class GradientOfImage {
                           static_cast<uint32_t>(t_->channels * kSize * (whole ? run.count * heads : 1)), 0, 0, 0));
     SetFlag<HardEvent::MTE3_V>(event);
   }
-  __aicore__ static inline void Narrow(const LocalTensor<half>& to, const LocalTensor<float>& from, int32_t count) {
-    Cast(to, from, RoundMode::CAST_NONE, static_cast<uint32_t>(count));
+  template <class U>
+  __aicore__ static inline void Narrow(const LocalTensor<U>& to, const LocalTensor<float>& from, int32_t count) {
+    Cast(to, from, kNearest<U>, static_cast<uint32_t>(count));
   }
   __aicore__ static inline void Narrow(const LocalTensor<float>& to, const LocalTensor<float>& from, int32_t count) {
     Adds(to, from, 0.0f, count);

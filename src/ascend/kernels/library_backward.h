@@ -246,7 +246,7 @@ class NarrowGradient {
       if (count == kPart) {
         Narrow(out, in, kPart);
       } else {
-        Cast(out, in, RoundMode::CAST_NONE, count);
+        Cast(out, in, kNearest<T>, count);
         FullMask();
       }
       in_queue_.FreeTensor(in);

@@ -23,6 +23,12 @@ extern "C" __global__ __aicore__ void xmsda_rows_forward_f16(GM_ADDR image, GM_A
   xmsda_ascend::InitAndRun<xmsda_ascend::RowsForward<half>>(image, zeros, locations, weights, output, tiling);
 }
 
+extern "C" __global__ __aicore__ void xmsda_rows_forward_bf16(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
+                                                              GM_ADDR weights, GM_ADDR output, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  xmsda_ascend::InitAndRun<xmsda_ascend::RowsForward<bfloat16_t>>(image, zeros, locations, weights, output, tiling);
+}
+
 extern "C" __global__ __aicore__ void xmsda_rows_forward_f32(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
                                                              GM_ADDR weights, GM_ADDR output, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
@@ -43,6 +49,15 @@ extern "C" __global__ __aicore__ void xmsda_rows_backward_f16(GM_ADDR image, GM_
                                                              grad_locations, grad_weights, tiling);
 }
 
+extern "C" __global__ __aicore__ void xmsda_rows_backward_bf16(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
+                                                               GM_ADDR weights, GM_ADDR grad_output, GM_ADDR grad_image,
+                                                               GM_ADDR grad_locations, GM_ADDR grad_weights,
+                                                               Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  xmsda_ascend::InitAndRun<xmsda_ascend::RowsBackward<bfloat16_t>>(image, zeros, locations, weights, grad_output,
+                                                                   grad_image, grad_locations, grad_weights, tiling);
+}
+
 extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_ADDR zeros, GM_ADDR locations,
                                                               GM_ADDR weights, GM_ADDR grad_output, GM_ADDR grad_image,
                                                               GM_ADDR grad_locations, GM_ADDR grad_weights,
@@ -55,6 +70,11 @@ extern "C" __global__ __aicore__ void xmsda_rows_backward_f32(GM_ADDR image, GM_
 extern "C" __global__ __aicore__ void xmsda_grad_value_f16(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {
   KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
   xmsda_ascend::InitAndRun<xmsda_ascend::GradientOfImage<half>>(image, grad_value, tiling);
+}
+
+extern "C" __global__ __aicore__ void xmsda_grad_value_bf16(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {
+  KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+  xmsda_ascend::InitAndRun<xmsda_ascend::GradientOfImage<bfloat16_t>>(image, grad_value, tiling);
 }
 
 extern "C" __global__ __aicore__ void xmsda_grad_value_f32(GM_ADDR image, GM_ADDR grad_value, Tiling tiling) {

@@ -10,7 +10,7 @@
 // for the products (6), Brcb and four Mul for the copies (2.5); S two GetValue of two places and two copies (19).
 //
 // UB: two buffers each for rows (256 B a query) and for copies of the gradient (512 B), the gradient in float32 four
-// times (512 B), reduced products (32 B a sample), geometry and places of two tiles.
+// times (512 B), reduced products (32 B a sample), geometry and places of two tiles; of bfloat16 rows 256 B in float32.
 #pragma once
 
 #include "rows_fetch.h"
@@ -18,6 +18,11 @@
 #include "whole.h"
 
 namespace xmsda_ascend {
+
+template <class T>
+constexpr bool kIsBfloat = false;
+template <>
+constexpr bool kIsBfloat<bfloat16_t> = true;
 
 template <class T>
 class RowsBackward {
@@ -64,6 +69,7 @@ class RowsBackward {
  private:
   static constexpr int32_t kSize = sizeof(T);
   static constexpr int32_t kLanes = kBlock / kSize;
+  static constexpr bool kBfloat = kIsBfloat<T>;
   static constexpr event_t kRaw = EVENT_ID2;
   __aicore__ static inline event_t GradientEvent(int64_t unit) { return static_cast<event_t>(3 + (unit & 1)); }
   __aicore__ static inline event_t CopiesEvent(int64_t i) { return static_cast<event_t>(i & 1); }
@@ -89,6 +95,7 @@ class RowsBackward {
     }
     spread_ = Take<float>(pipe, &spread_buffer_, queries_ * 4 * 8);
     replicas_ = Take<float>(pipe, &replicas_buffer_, queries_ * 4 * channels_);
+    if (kBfloat) widened_ = Take<float>(pipe, &widened_buffer_, queries_ * 64);
     products_ = Take<float>(pipe, &products_buffer_, queries_ * 64);
     reduced_ = Take<float>(pipe, &reduced_buffer_, samples * queries_ * 8);
     // The geometry's scratch, the last steps of a tile and the gradient in float32 take turns.
@@ -168,7 +175,8 @@ class RowsBackward {
       }
     }
   }
-  __aicore__ static inline void Widen(const LocalTensor<float>& to, const LocalTensor<half>& from, int32_t count) {
+  template <class U>
+  __aicore__ static inline void Widen(const LocalTensor<float>& to, const LocalTensor<U>& from, int32_t count) {
     Cast(to, from, RoundMode::CAST_NONE, static_cast<uint32_t>(count));
   }
   __aicore__ static inline void Widen(const LocalTensor<float>& to, const LocalTensor<float>& from, int32_t count) {
@@ -209,6 +217,17 @@ class RowsBackward {
     const auto step = static_cast<uint8_t>(blocks_);
     MulAddDst<float, half, false>(products_, rows[h * 16], gradient[h * 16], MASK_PLACEHOLDER, queries_,
                                   BinaryRepeatParams(1, step, 0, 8, static_cast<uint8_t>(4 * step), step));
+  }
+  // Vector instructions take no bfloat16: rows in float32 times the replicas, the two blocks of 8 lanes by turns.
+  __aicore__ inline void Products(const LocalTensor<bfloat16_t>& rows, const LocalTensor<bfloat16_t>&, int32_t h) {
+    Cast<float, bfloat16_t, false>(
+        widened_, rows[h * 16], RoundMode::CAST_NONE, MASK_PLACEHOLDER, static_cast<uint8_t>(queries_),
+        UnaryRepeatParams(1, static_cast<uint16_t>(blocks_), 8, static_cast<uint8_t>(4 * blocks_)));
+    PipeBarrier<PIPE_V>();
+    for (int32_t i = 0; i < 2; ++i) {
+      MulAddDst<float, float, false>(products_[i * 8], widened_[i * 8], replicas_[(2 * h + i) * queries_ * 32],
+                                     MASK_PLACEHOLDER, queries_ / 2, BinaryRepeatParams(2, 2, 1, 16, 16, 8));
+    }
   }
   // In float32 the blocks of 8 lanes take turns.
   __aicore__ inline void Products(const LocalTensor<float>& rows, const LocalTensor<float>&, int32_t h) {
@@ -305,8 +324,9 @@ class RowsBackward {
   GlobalTensor<float> locations_, weights_, grad_image_;
   GlobalTensor<T> grad_output_;
   TBuf<QuePosition::VECCALC> copies_buffer_[2], gradient_buffer_[2], samples_buffer_[2], fractions_buffer_[2],
-      spread_buffer_, replicas_buffer_, products_buffer_, reduced_buffer_, shared_buffer_, geometry_buffer_;
-  LocalTensor<float> copies_[2], spread_, replicas_, products_, reduced_, wide_;
+      spread_buffer_, replicas_buffer_, widened_buffer_, products_buffer_, reduced_buffer_, shared_buffer_,
+      geometry_buffer_;
+  LocalTensor<float> copies_[2], spread_, replicas_, widened_, products_, reduced_, wide_;
   LocalTensor<T> gradient_[2];
   RowsFetch<T> fetch_;
   Geometry<T, float> geometry_;

@@ -5,11 +5,14 @@
 // kept in UB: none in `dma1`, as many as fit in `resident`. In `hybrid` small levels are words.h's business.
 //
 // Instructions it leans on, a sample of 32 half channels: DataCopy of two bursts of 128 B (MTE2: 21 cycles, S: 4 and
-// half a GetValue of two places, 6), or Gatherb of eight blocks (V: 8); Brcb of four weights (V: 0.5); MulAddDst of
-// half into float over the four corners (V: 4). Products are exact, the sum is float32.
+// half a GetValue of two places, 6), or Gatherb of eight blocks (V: 8); Brcb of four weights, twice (V: 1); Cast of the
+// rows to float32 (V: 4); MulAddDst over the four corners (V: 4). Weights, products and sums are float32. (With weights
+// rounded to half MulAddDst takes half rows as they are, 4 cycles less, but the rms error of half outputs is 1.4 times
+// that of their rounding. `hybrid`, whose gathers of words come with half weights in any case, does that still.)
 //
-// UB: two buffers for the rows of T fetched samples and one for gathered ones (256 B a sample each), the weights of a
-// sample in all lanes (2 of 256 B), float32 sums (512 B a query), geometry and places of two tiles, the resident image.
+// UB: two buffers for the rows of T fetched samples and one for gathered ones (256 B a sample each), the rows of a
+// sample in float32 (512 B), its weights in all lanes (256 B), float32 sums (512 B a query), geometry and places of two
+// tiles, the resident image.
 #pragma once
 
 #include "rows_fetch.h"
@@ -17,6 +20,16 @@
 #include "words.h"
 
 namespace xmsda_ascend {
+
+// Types of the corners' weights by that of value, where they are float32 and where not.
+template <class T, bool kFloat>
+struct WeightType {
+  using Type = float;
+};
+template <class T>
+struct WeightType<T, false> {
+  using Type = T;
+};
 
 template <class T, bool kHybrid = false>
 class RowsForward {
@@ -33,7 +46,7 @@ class RowsForward {
     weights_.SetGlobalBuffer((__gm__ float*)weights);
     output_.SetGlobalBuffer((__gm__ T*)output);
     InitBuffers(pipe);
-    if (kHybrid) words_.Init(planes, tiling, pipe);
+    if constexpr (kHybrid) words_.Init(planes, tiling, pipe);
     PipeBarrier<PIPE_ALL>();
   }
 
@@ -54,36 +67,61 @@ class RowsForward {
 
  private:
   static constexpr int32_t kSize = sizeof(T);
-  static constexpr int32_t kLanes = kBlock / kSize;  // channels of a block
+  static constexpr int32_t kLanes = kBlock / kSize;       // channels of a block
+  static constexpr bool kWiden = kSize == 2 && !kHybrid;  // rows are taken to float32
+  using W = typename WeightType<T, kWiden>::Type;
+  using Geo = Geometry<T, W>;
+  static constexpr int32_t kWeightLanes = kBlock / static_cast<int32_t>(sizeof(W));
   static constexpr event_t kOut = EVENT_ID0, kRaw = EVENT_ID2, kResident = EVENT_ID3;
 
-  // Blocks from the weights of a query to those of the next. 8 for half, of which 4 are used: with rows of 8 blocks (32
+  // Blocks from the weights of a query to those of the next. Of half weights 4 are used: with rows of 8 blocks (32
   // channels) the two sources of MulAddDst then never meet in a bank group, which costs it 1.5 of 3.5 cycles a repeat.
+  // Of float32 weights by rows that have been widened 8 are used, two a corner.
   static constexpr int32_t kPitch = kSize == 2 ? 8 : 4;
 
   __aicore__ inline void InitBuffers(TPipe* pipe) {
     if (t_->resident_pixels > 0) gathered_ = Take<T>(pipe, &gathered_buffer_, queries_ * row_);
-    const int32_t spread = queries_ * kPitch * kLanes;
-    spread_[0] = Take<T>(pipe, &spread_buffer_, 2 * spread + 8 * kLanes)[8 * kLanes];
-    spread_[1] = spread_[0][spread];
-    out_ = Take<T>(pipe, &out_buffer_, queries_ * row_ / 4);
-    if (t_->resident_pixels > 0) InitResident(pipe);
-    // Sums and the scratch of the geometry take turns. Behind the resident image and so in another bank than rows and
-    // spread, where there is one: a write that meets a read of MulAddDst on its bank costs a cycle a repeat.
-    const int32_t scratch = Geometry<T>::ScratchBytes(*t_), sums = queries_ * row_ * 4;
+    if (!kWiden) InitSpread(pipe);
+    if (!kWiden) {
+      out_ = Take<T>(pipe, &out_buffer_, queries_ * row_ / 4);
+      if (t_->resident_pixels > 0) InitResident(pipe);
+    }
+    // Sums and the scratch of the geometry take turns. In another bank than the sources of MulAddDst, where they are
+    // half a UB apart: a write that meets a read of the same instruction on its bank costs a cycle a repeat.
+    const int32_t scratch = Geo::ScratchBytes(*t_), sums = queries_ * row_ * 4;
     const LocalTensor<uint8_t> shared = Take<uint8_t>(pipe, &sums_buffer_, scratch > sums ? scratch : sums);
     sums_ = shared.ReinterpretCast<float>();
-    const LocalTensor<uint8_t> geometry = Take<uint8_t>(pipe, &geometry_buffer_, Geometry<T>::Bytes(*t_));
+    if (kWiden) {
+      out_ = Take<T>(pipe, &out_buffer_, queries_ * row_ / 4);
+      if (t_->resident_pixels > 0) InitResident(pipe);
+      InitSpread(pipe);
+    }
+    const LocalTensor<uint8_t> geometry = Take<uint8_t>(pipe, &geometry_buffer_, Geo::Bytes(*t_));
     geometry_.Init(*t_, geometry, shared);
-    const int32_t lanes = Geometry<T>::Lanes(*t_);
+    const int32_t lanes = Geo::Lanes(*t_);
+    constexpr int32_t size = sizeof(W);
     for (int32_t i = 0; i < 2; ++i) {
-      const int32_t bytes = Geometry<T>::SamplesBytes(*t_);
+      const int32_t bytes = Geo::SamplesBytes(*t_);
       const LocalTensor<uint8_t> ub = Take<uint8_t>(pipe, &samples_buffer_[i], bytes);
       if (kHybrid) Duplicate(ub.ReinterpretCast<float>(), 0.0f, bytes / 4);
       samples_[i].place = ub.ReinterpretCast<int32_t>();
       for (int32_t c = 0; c < 4; ++c) {
-        samples_[i].weight[c] = ub[static_cast<uint32_t>(lanes * (4 + c * kSize))].template ReinterpretCast<T>();
+        samples_[i].weight[c] = ub[static_cast<uint32_t>(lanes * (4 + c * size))].template ReinterpretCast<W>();
       }
+    }
+  }
+
+  __aicore__ inline void InitSpread(TPipe* pipe) {
+    if (kWiden) {
+      // Eight blocks apart modulo 16: the two sources of MulAddDst never meet in a bank group.
+      const int32_t wide = queries_ * blocks_ * 64;
+      wide_ = Take<float>(pipe, &spread_buffer_, wide + queries_ * 64 + 64);
+      spread_[0] = wide_.template ReinterpretCast<W>()[wide + 64];
+      spread_[1] = spread_[0];
+    } else {
+      const int32_t spread = queries_ * kPitch * kLanes;
+      spread_[0] = Take<W>(pipe, &spread_buffer_, 2 * spread + 8 * kLanes)[8 * kLanes];
+      spread_[1] = spread_[0][spread];
     }
   }
 
@@ -159,42 +197,77 @@ class RowsForward {
     if (t_->resident_pixels > 0 && place.head != resident_head_) LoadResident(place.head);
     PipeBarrier<PIPE_V>();
     Duplicate(sums_, 0.0f, queries_ * row_);
-    const Samples<T>& samples = samples_[unit & 1];
+    const Samples<W>& samples = samples_[unit & 1];
     int32_t fetched = 0;
-    if (kHybrid) words_.Begin(samples, place.head);
+    if constexpr (kHybrid) words_.Begin(samples, place.head);
     FullMask();
     for (int32_t i = 0; i < t_->samples; ++i) {
       const int32_t sample = t_->order[i];
       if (kHybrid && IsResident(*t_, sample)) continue;
-      Spread(samples, sample);
-      if (IsResident(*t_, sample)) {
-        GatherRows(samples, sample);
-        Accumulate(gathered_);
+      if constexpr (kWiden) {
+        WidenAndAccumulate(samples, sample);
       } else {
-        const LocalTensor<T> rows = fetch_.Next();
-        PipeBarrier<PIPE_V>();
-        Accumulate(rows);
-        fetch_.Release();
+        Spread(samples, sample);
+        if (IsResident(*t_, sample)) {
+          GatherRows(samples, sample);
+          Accumulate(gathered_);
+        } else {
+          const LocalTensor<T> rows = fetch_.Next();
+          PipeBarrier<PIPE_V>();
+          Accumulate(rows);
+          fetch_.Release();
+        }
       }
       fetch_.Feed();
-      if (kHybrid) words_.Run(++fetched, t_->num_fetched, sums_, &fetch_);
+      if constexpr (kHybrid) words_.Run(++fetched, t_->num_fetched, sums_, &fetch_);
     }
-    if (kHybrid) words_.Run(t_->num_fetched, t_->num_fetched, sums_, &fetch_);
+    if constexpr (kHybrid) words_.Run(t_->num_fetched, t_->num_fetched, sums_, &fetch_);
     Finish(place);
   }
 
   // spread[query][corner] = its weight, in all lanes of a block.
-  __aicore__ inline void Spread(const Samples<T>& samples, int32_t sample) {
+  __aicore__ inline void Spread(const Samples<W>& samples, int32_t sample) {
     turn_ ^= 1;
     for (int32_t c = 0; c < 4; ++c) {
-      Brcb(spread_[turn_][c * kLanes], samples.weight[c][sample * queries_], static_cast<uint32_t>(queries_ / 8),
+      Brcb(spread_[turn_][c * kWeightLanes], samples.weight[c][sample * queries_], static_cast<uint32_t>(queries_ / 8),
            BrcbRepeatParams(kPitch, 8 * kPitch));
     }
     fetch_.Feed();
   }
 
+  // The same as Spread and Accumulate, of 2-byte values: sums += rows * weights in float32. Both sources of MulAddDst
+  // are [query][corner][two blocks], a repeat a query.
+  __aicore__ inline void WidenAndAccumulate(const Samples<W>& samples, int32_t sample) {
+    const bool resident = IsResident(*t_, sample);
+    if (resident) {
+      GatherRows(samples, sample);  // its barriers are behind the work on the sample before, too
+    } else {
+      PipeBarrier<PIPE_V>();
+    }
+    for (int32_t i = 0; i < 8; ++i) {
+      Brcb(spread_[0][i * 8], samples.weight[i >> 1][sample * queries_], static_cast<uint32_t>(queries_ / 8),
+           BrcbRepeatParams(8, 64));
+    }
+    fetch_.Feed();
+    const LocalTensor<T> rows = resident ? gathered_ : fetch_.Next();
+    const int32_t part = queries_ * 64;
+    for (int32_t h = 0; h < blocks_; ++h) {
+      Cast<float, T, false>(wide_[h * part], rows[h * kLanes], RoundMode::CAST_NONE, MASK_PLACEHOLDER, queries_,
+                            UnaryRepeatParams(1, static_cast<uint16_t>(blocks_), 8, static_cast<uint8_t>(4 * blocks_)));
+      fetch_.Feed();
+    }
+    if (!resident) fetch_.Release();
+    PipeBarrier<PIPE_V>();
+    for (int32_t h = 0; h < blocks_; ++h) {
+      MulAddDst<float, float, false>(sums_[h * queries_ * 64], wide_[h * part],
+                                     spread_[0].template ReinterpretCast<float>(), MASK_PLACEHOLDER, queries_,
+                                     BinaryRepeatParams(1, 1, 1, 8, 8, 8));
+      fetch_.Feed();
+    }
+  }
+
   // gathered[query][corner][block] from the resident image.
-  __aicore__ inline void GatherRows(const Samples<T>& samples, int32_t sample) {
+  __aicore__ inline void GatherRows(const Samples<W>& samples, int32_t sample) {
     using Word = uint32_t;
     const int32_t level = t_->level_of[sample];
     for (int32_t part = 0; part < blocks_ / 2; ++part) {
@@ -217,8 +290,9 @@ class RowsForward {
     constexpr int32_t kQueries = kSize == 2 ? 1 : 2;  // of a repeat, which is 64 float32 sums
     const BinaryRepeatParams params(1, step, 1, 8, static_cast<uint8_t>(4 * kQueries * blocks_), kPitch * kQueries);
     for (int32_t h = 0; h < blocks_; ++h) {
-      MulAddDst<float, T, false>(sums_[h * queries_ * 4 * kLanes], rows[h * kLanes], spread_[turn_], MASK_PLACEHOLDER,
-                                 queries_ / kQueries, params);
+      MulAddDst<float, T, false>(sums_[h * queries_ * 4 * kLanes], rows[h * kLanes],
+                                 spread_[turn_].template ReinterpretCast<T>(), MASK_PLACEHOLDER, queries_ / kQueries,
+                                 params);
       fetch_.Feed();
     }
   }
@@ -249,9 +323,10 @@ class RowsForward {
                                   static_cast<uint32_t>((t_->heads - 1) * t_->channels * kSize), 0));
     SetFlag<HardEvent::MTE3_V>(kOut);
   }
-  __aicore__ inline void Store(const LocalTensor<half>& to, const LocalTensor<float>& from,
+  template <class U>
+  __aicore__ inline void Store(const LocalTensor<U>& to, const LocalTensor<float>& from,
                                const UnaryRepeatParams& params) const {
-    Cast(to, from, RoundMode::CAST_NONE, uint64_t{kLanes}, static_cast<uint8_t>(queries_), params);
+    Cast(to, from, kNearest<U>, uint64_t{kLanes}, static_cast<uint8_t>(queries_), params);
   }
   __aicore__ inline void Store(const LocalTensor<float>& to, const LocalTensor<float>& from,
                                const UnaryRepeatParams& params) const {
@@ -264,13 +339,14 @@ class RowsForward {
   GlobalTensor<float> locations_, weights_;
   TBuf<QuePosition::VECCALC> sums_buffer_, spread_buffer_, out_buffer_, geometry_buffer_, samples_buffer_[2],
       resident_buffer_, gathered_buffer_, offsets_buffer_, corner_buffer_;
-  LocalTensor<T> spread_[2], out_, resident_, gathered_;
-  LocalTensor<float> sums_;
+  LocalTensor<T> out_, resident_, gathered_;
+  LocalTensor<W> spread_[2];
+  LocalTensor<float> sums_, wide_;
   LocalTensor<int32_t> offsets_, corner_;
   RowsFetch<T> fetch_;
   WordLevels<T> words_;
-  Geometry<T> geometry_;
-  Samples<T> samples_[2];
+  Geo geometry_;
+  Samples<W> samples_[2];
   int64_t end_ = 0, resident_head_ = -1;
   int32_t turn_ = 0;
 };

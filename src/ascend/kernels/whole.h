@@ -85,17 +85,19 @@ __aicore__ inline void CastWhole(const LocalTensor<T>& to, const LocalTensor<U>&
 }
 
 // To and from float32, of n elements.
-__aicore__ inline void Widen(const LocalTensor<float>& to, const LocalTensor<half>& from, int32_t n) {
+template <class T>
+__aicore__ inline void Widen(const LocalTensor<float>& to, const LocalTensor<T>& from, int32_t n) {
   InParts(n, [&](uint32_t i, int32_t r) {
-    Cast<float, half, false>(to[i], from[i], RoundMode::CAST_NONE, MASK_PLACEHOLDER, r, UnaryRepeatParams(1, 1, 8, 4));
+    Cast<float, T, false>(to[i], from[i], RoundMode::CAST_NONE, MASK_PLACEHOLDER, r, UnaryRepeatParams(1, 1, 8, 4));
   });
 }
 __aicore__ inline void Widen(const LocalTensor<float>& to, const LocalTensor<float>& from, int32_t n) {
   AddsWhole(to, from, 0.0f, n);
 }
-__aicore__ inline void Narrow(const LocalTensor<half>& to, const LocalTensor<float>& from, int32_t n) {
+template <class T>
+__aicore__ inline void Narrow(const LocalTensor<T>& to, const LocalTensor<float>& from, int32_t n) {
   InParts(n, [&](uint32_t i, int32_t r) {
-    Cast<half, float, false>(to[i], from[i], RoundMode::CAST_NONE, MASK_PLACEHOLDER, r, UnaryRepeatParams(1, 1, 4, 8));
+    Cast<T, float, false>(to[i], from[i], kNearest<T>, MASK_PLACEHOLDER, r, UnaryRepeatParams(1, 1, 4, 8));
   });
 }
 __aicore__ inline void Narrow(const LocalTensor<float>& to, const LocalTensor<float>& from, int32_t n) {

@@ -60,8 +60,8 @@ __aicore__ inline void Interleave(const LocalTensor<float>& to, const LocalTenso
 //
 // Budget, cycles a sample of detr-enc, half: one by gathers V 32, MTE2 nothing; one by rows V 7, MTE2 21 and S 12. With
 // one level of four by gathers V and MTE2 meet at 16 to 17; simulated 19.9, both busy for 85 %, against 22.9 of `dma1`.
-// `resident` has 13, since its Gatherb fetches 32 bytes a cycle where Gather fetches 10: `hybrid` cannot win by these
-// constants. It would with Gatherb at 26 cycles a repeat. In the backward pass queue MTE3 takes longest, 36 of
+// `resident`, whose Gatherb fetches 32 bytes a cycle where Gather fetches 10, had 13 with half weights, too; with the
+// float32 weights that it has, 19.4. In the backward pass queue MTE3 takes longest, 36 of
 // rows_backward.h, whichever way pixels come, so that `hybrid` has that of `dma1`.
 template <class T>
 class WordLevels {
