@@ -72,10 +72,10 @@ def check_backend(backend: object, chip: object, variant: object) -> None:
 def prepare(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Check and convert dtypes of the first five arguments of `xmsda.ms_deform_attn` for the operators."""
     value, shapes, starts, locations, weights = tensors
-    if isinstance(value, Tensor) and value.dtype not in (torch.float32, torch.float16):
+    if isinstance(value, Tensor) and value.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         got = str(value.dtype).removeprefix("torch.")
-        raise ValueError(f"value: expected float32 or float16, as the Ascend kernels compute in no other, got {got}")
-    if value.dtype == locations.dtype == weights.dtype == torch.float16:
+        raise ValueError(f"value: expected float32, float16 or bfloat16, as the Ascend kernels take no other, got {got}")
+    if value.dtype == locations.dtype == weights.dtype != torch.float32:
         locations, weights = locations.float(), weights.float()
     return value, shapes, starts, locations, weights
 
