@@ -76,4 +76,5 @@ if rank == 0:
     median = statistics.median(seconds[1:] or seconds or [0.0])
     results = {"processes": world, "threads": options.threads, "seconds_per_step": median, "losses": losses}
     (options.out / "results.json").write_text(json.dumps(results))
+dist.barrier()  # no rank leaves while another still needs it
 dist.destroy_process_group()
