@@ -3,11 +3,11 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel abi demo test test-long bench reproduce validate-sim lint format clean
+.PHONY: help setup build wheel abi demo test test-long bench bench-integrations reproduce validate-sim lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
-	@echo 'Variables: ARGS="..." for demo, bench and reproduce, QUICK=1 for bench, JOBS=n'
+	@echo 'Variables: ARGS="..." for demo, bench, bench-integrations and reproduce, QUICK=1 for bench, JOBS=n'
 
 setup: ## install all Debian and Python packages that any target needs
 	@scripts/setup.sh all
@@ -39,6 +39,11 @@ bench: ## measure against the peers; QUICK=1 takes two minutes
 	@scripts/setup.sh bench
 	@scripts/build.sh
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-integrations: ## the bars of the integrations; exit code 1 when one is missed
+	@scripts/setup.sh bench
+	@XMSDA_ONNX_REQUIRED=ON scripts/build.sh
+	@$(PYTHON) -m bench.integrations --json out/bench/integrations.json $(ARGS)
 
 reproduce: ## the paper's comparison on the simulated Ascend chip; ARGS=--quick takes three minutes
 	@scripts/setup.sh reproduce

@@ -1,4 +1,4 @@
-"""Measurements of what surrounds the operator: modules and whole models.
+"""Bars of the integrations: the fused module, ONNX Runtime and OpenVINO, in one run.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -1,59 +1,102 @@
-"""`python -m bench.integrations`: rows with a bar each; JSON, and exit code 1 when a bar is missed.
+"""Measure the bars of the integrations: `python -m bench.integrations [--json FILE] [--only NAME]`.
 
 SPDX-License-Identifier: Apache-2.0
 
-A row is a function that measures contestants in turn, repetition by repetition, in one process, and compares their
-results. A new row is an entry of `ROWS`.
+Exit code: 0 when every bar is met, 1 when one is missed or a row fails, 2 for wrong arguments.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+import traceback
 from pathlib import Path
+from typing import Any
 
-import torch
+from rich.console import Console
+from rich.table import Table
 
-from bench.integrations import modules
-from bench.integrations.row import Row
+from bench import machine
+from bench.integrations.rows import Row
 
-ROWS: dict[str, Callable[[int], list[Row]]] = {
-    "fused-module": modules.fused_module,
-    "end-to-end": modules.end_to_end,
-}
+# Modules with a list ROWS.
+MODULES = ("bench.integrations.modules", "bench.integrations.onnx_rows")
 
 
-def _line(row: Row) -> str:
-    times = ", ".join(f"{name} {timing['median_ms']:.1f} ms" for name, timing in row.times.items())
-    bar = "no bar" if row.bar is None else f"bar {row.bar:.2f}x, {'met' if row.met else 'MISSED'}"
-    agreement = "" if row.agree else ", RESULTS DIFFER"
-    return f"{row.name:28} {row.ratio:5.2f}x ({bar}): {times}{agreement}"
+def all_rows() -> list[Row]:
+    """The rows of all modules."""
+    return [row for name in MODULES for row in importlib.import_module(name).ROWS]
+
+
+def select(rows: list[Row], only: list[str] | None) -> list[Row]:
+    """Those whose name begins with one of `only`; ValueError when there is none."""
+    if not only:
+        return rows
+    for name in only:
+        if not any(row.name.startswith(name) for row in rows):
+            raise ValueError(
+                f"only: expected the beginning of one of {', '.join(row.name for row in rows)}, got {name!r}"
+            )
+    return [row for row in rows if row.name.startswith(tuple(only))]
+
+
+def measure(row: Row) -> dict[str, Any]:
+    """A record of the JSON file."""
+    record: dict[str, Any] = {"name": row.name, "label": row.label}
+    try:
+        figures = row.measure()
+    except Exception as error:  # the other rows are measured all the same
+        traceback.print_exc()
+        return record | {"met": False, "error": f"{type(error).__name__}: {error}"}
+    bar = row.bar if figures.bar is None else figures.bar
+    return record | {
+        "baseline_ms": round(figures.baseline_ms, 4),
+        "ours_ms": round(figures.ours_ms, 4),
+        "ratio": round(figures.ratio, 3),
+        "bar": None if bar is None else round(bar, 3),
+        "met": bar is None or figures.ratio >= bar,
+        "repetitions": figures.repetitions,
+        "detail": figures.detail,
+    }
+
+
+def _table(records: list[dict[str, Any]]) -> Table:
+    table = Table("row", "before, ms", "xmsda, ms", "ratio", "bar", "met", "")
+    for one in records:
+        if "error" in one:
+            table.add_row(one["label"], "", "", "", "", "FAILED", one["error"])
+            continue
+        times = (f"{one['baseline_ms']:.4g}", f"{one['ours_ms']:.4g}", f"{one['ratio']:.2f}x")
+        bar, met = "none", ""
+        if one["bar"] is not None:
+            bar, met = f"{one['bar']:.2f}x", "yes" if one["met"] else "MISSED"
+        table.add_row(one["label"], *times, bar, met, one["detail"])
+    return table
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print a line for each row, write JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.integrations", description=__doc__)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
-    parser.add_argument("--repetitions", type=int, default=9, help="of every contestant, in turn (default 9)")
-    parser.add_argument("--threads", type=int, default=2, help="of torch (default 2)")
-    parser.add_argument("--json", type=Path, default=Path("out/bench-integrations.json"))
+    """Run the rows."""
+    parser = argparse.ArgumentParser(prog="bench.integrations", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--only", action="append", metavar="NAME", help="rows whose name begins so; may be repeated")
     arguments = parser.parse_args(argv)
-    if arguments.repetitions < 1 or arguments.threads < 1:
-        parser.error("--repetitions, --threads: expected at least 1")
-    torch.set_num_threads(arguments.threads)
-    rows: list[Row] = []
-    for name in arguments.rows:
-        for row in ROWS[name](arguments.repetitions):
-            print(_line(row), flush=True)
-            rows.append(row)
-    ok = all(row.met and row.agree for row in rows)
-    record = {"ok": ok, "threads": arguments.threads, "rows": [asdict(row) | {"met": row.met} for row in rows]}
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(record, indent=2) + "\n")
-    return 0 if ok else 1
+    try:
+        rows = select(all_rows(), arguments.only)
+    except ValueError as error:
+        print(f"bench.integrations: {error}", file=sys.stderr)
+        return 2
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    records = []
+    for row in rows:
+        records.append(measure(row))
+        console.print(f"[{len(records)}/{len(rows)}] {row.label}", highlight=False)
+    console.print(_table(records))
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps({"machine": machine.describe(), "rows": records}, indent=1) + "\n")
+    return 0 if all(one["met"] for one in records) else 1
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torch import Tensor
 from xmsda.integrations import _fused_module
 from xmsda.integrations import transformers as integration
 
-from bench.integrations.row import Row, measure
+from bench.integrations.rows import Figures, Row, interleaved
 
 SHAPES = [(100, 167), (50, 84), (25, 42), (13, 21)]
 HEADS, CHANNELS, POINTS = 8, 32, 4
@@ -55,46 +55,41 @@ def fused(value: Tensor, references: Tensor, offsets: Tensor, logits: Tensor) ->
     return xmsda.ms_deform_attn_fused(value, SHAPES, None, references, offsets, logits)
 
 
-def fused_module(repetitions: int) -> list[Row]:
-    """Everything but the linear layers: with the unfused and with the fused operator, inference and training."""
+def _compare(contestants: dict[str, Callable[[], list[Tensor]]], repetitions: int, tolerance: float) -> Figures:
+    """The first contestant against the last; all have the results of the first."""
+    first, *others = contestants
+    expected = contestants[first]()
+    for name in others:
+        for theirs, ours in zip(expected, contestants[name](), strict=True):
+            # Means, because gradients by offsets jump where a location is on a pixel centre: there two roundings of one
+            # location give different ones, both right.
+            difference = (theirs - ours).abs().mean().item() / max(theirs.abs().mean().item(), 1e-30)
+            if not difference <= tolerance:
+                raise ValueError(
+                    f"{name}: expected the results of {first} within {tolerance:.0e}, got {difference:.1e}"
+                )
+    times = interleaved(dict(contestants), repetitions)
+    detail = ", ".join(f"{name} {times[name]:.1f} ms" for name in others[:-1])
+    return Figures(times[first], times[others[-1]], repetitions, detail=detail)
+
+
+def fused_module(training: bool) -> Figures:
+    """Everything but the linear layers: with the unfused and with the fused operator."""
     inputs = _module_inputs()
     cotangent = torch.randn(1, inputs[0].shape[1], HEADS * CHANNELS, generator=torch.Generator().manual_seed(1))
 
-    def infer(function: Callable[..., Tensor]) -> Callable[[], list[Tensor]]:
-        def call() -> list[Tensor]:
-            with torch.no_grad():
-                return [function(*inputs)]
+    def infer(function: Callable[..., Tensor]) -> list[Tensor]:
+        with torch.no_grad():
+            return [function(*inputs)]
 
-        return call
-
-    def train(function: Callable[..., Tensor]) -> Callable[[], list[Tensor]]:
+    def train(function: Callable[..., Tensor]) -> list[Tensor]:
         # As in a model: the reference points are no parameters.
-        leaves = [inputs[0], inputs[2], inputs[3]]
+        value, offsets, logits = (inputs[i].detach().requires_grad_() for i in (0, 2, 3))
+        output = function(value, inputs[1], offsets, logits)
+        return [output.detach(), *torch.autograd.grad(output, (value, offsets, logits), cotangent)]
 
-        def call() -> list[Tensor]:
-            value, offsets, logits = (leaf.detach().requires_grad_() for leaf in leaves)
-            output = function(value, inputs[1], offsets, logits)
-            return [output.detach(), *torch.autograd.grad(output, (value, offsets, logits), cotangent)]
-
-        return call
-
-    both = {"unfused": unfused, "fused": fused}
-    return [
-        measure(
-            "fused-module inference",
-            {name: infer(function) for name, function in both.items()},
-            repetitions,
-            FUSED_BAR,
-            MODULE_TOLERANCE,
-        ),
-        measure(
-            "fused-module training",
-            {name: train(function) for name, function in both.items()},
-            repetitions,
-            None,
-            MODULE_TOLERANCE,
-        ),
-    ]
+    run = train if training else infer
+    return _compare({"unfused": lambda: run(unfused), "fused": lambda: run(fused)}, 9, MODULE_TOLERANCE)
 
 
 def _model() -> torch.nn.Module:
@@ -107,15 +102,20 @@ def _model() -> torch.nn.Module:
     return DeformableDetrForObjectDetection(config).eval()
 
 
-def end_to_end(repetitions: int) -> list[Row]:
-    """A forward pass of Deformable-DETR R50 with random weights: as it is, with the operator, with the fused one."""
+def end_to_end(training: bool) -> Figures:
+    """Deformable-DETR R50 with random weights, one picture: as it is, with the operator, with the fused one."""
     model = _model()
     picture = torch.randn(1, 3, 800, 1333, generator=torch.Generator().manual_seed(2))
 
     def run() -> list[Tensor]:
-        with torch.no_grad():
-            output = model(pixel_values=picture)
-        return [output.logits, output.pred_boxes]
+        if not training:
+            with torch.no_grad():
+                output = model(pixel_values=picture)
+            return [output.logits, output.pred_boxes]
+        model.zero_grad()
+        output = model(pixel_values=picture)
+        (output.logits.square().mean() + output.pred_boxes.square().mean()).backward()
+        return [output.logits.detach(), output.pred_boxes.detach()]
 
     def patched() -> list[Tensor]:
         with integration.patch():
@@ -125,9 +125,12 @@ def end_to_end(repetitions: int) -> list[Row]:
         with integration.patch(), _fused_module.disabled():
             return run()
 
-    contestants = {"unpatched": run, "unfused": without_fusion, "fused": patched}
-    return [
-        measure(
-            "end-to-end inference", contestants, max(3, repetitions // 3), END_TO_END_BAR, MODEL_TOLERANCE
-        )
-    ]
+    return _compare({"unpatched": run, "unfused": without_fusion, "fused": patched}, 3, MODEL_TOLERANCE)
+
+
+ROWS = [
+    Row("fused-module", "MSDA module, unfused to fused", FUSED_BAR, lambda: fused_module(False)),
+    Row("training-module", "the same, forward and backward", None, lambda: fused_module(True)),
+    Row("end-to-end", "Deformable-DETR R50, unpatched to fused", END_TO_END_BAR, lambda: end_to_end(False)),
+    Row("training-end-to-end", "the same, forward and backward", None, lambda: end_to_end(True)),
+]

@@ -136,7 +136,9 @@ def function_proto(opset: int) -> Any:
     # GridSample-20 renamed the mode.
     text = "\n".join(lines).format(opset=opset, linear="linear" if opset >= 20 else "bilinear")
     function = onnx.parser.parse_function(text)
-    function.doc_string = "Multi-scale deformable attention in standard operators, for runtimes without xmsda's library."
+    function.doc_string = (
+        "Multi-scale deformable attention in standard operators, for runtimes without xmsda's library."
+    )
     return function
 
 

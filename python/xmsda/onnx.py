@@ -65,7 +65,7 @@ def export(model: Any, args: tuple[Any, ...] = (), f: Any = None, **options: Any
     save = {name: options.pop(name) for name in ("external_data", "keep_initializers_as_inputs") if name in options}
     # The optimizer inlines every function, so the body comes after it and before the file is written.
     with _export.keep_operator():
-        program = torch.onnx.export(model, args, None, **options)
+        program: Any = torch.onnx.export(model, args, None, **options)
     add_function(program)
     if f is not None:
         program.save(f, **save)
@@ -127,7 +127,7 @@ def openvino_library_path() -> str:
     found = _openvino_version()
     if found != built_for:
         raise ImportError(
-            f"openvino: expected version {built_for}, for which this build's extension was made, got {found or 'none'}: "
+            f"openvino: expected version {built_for}, for which the extension was built, got {found or 'none'}: "
             f"pip install 'openvino=={built_for}.*', or build xmsda again beside the version that you have"
         )
     return path
