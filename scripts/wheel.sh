@@ -36,7 +36,7 @@ say "wheel: from the sdist"
 say "wheel: manylinux"
 # torch, and in time OpenVINO, are loaded before these files by the packages that bring them; everything else that is
 # not in the policy would be copied into the wheel. No --plat: the tag is the oldest system that the symbols allow.
-"$PYTHON" -m auditwheel repair --exclude libtorch_cpu.so --exclude libc10.so --exclude 'libopenvino.so*' \
+"$PYTHON" -m auditwheel repair --exclude libtorch_cpu.so --exclude libc10.so --exclude 'libopenvino*.so*' --exclude 'libtbb.so*' \
   --wheel-dir "$work/manylinux" "$work"/linux/xmsda-*.whl >"$work/auditwheel.log" 2>&1 || {
   cat "$work/auditwheel.log"
   die "wheel.sh: auditwheel refuses the wheel"

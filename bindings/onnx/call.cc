@@ -114,15 +114,15 @@ Status ReadCall(const Arguments& arguments, Call* call) {
   if (locations.size() != 5 && locations.size() != 6) {
     return Wrong(InputName(kLocations), "[B, Q, M, L, P, 2] or [B, Q, M, K, 2]", ShapeText(locations));
   }
-  problem = {.batch = value[0],
-             .num_queries = locations[1],
-             .num_heads = value[2],
-             .channels = value[3],
-             .value_size = value[1],
-             .levels = {},
-             .value_dtype = arguments.value_dtype,
-             .location_dtype = arguments.location_dtype,
-             .sampling = arguments.discrete ? Sampling::kDiscrete : Sampling::kBilinear};
+  problem = {};
+  problem.batch = value[0];
+  problem.num_queries = locations[1];
+  problem.num_heads = value[2];
+  problem.channels = value[3];
+  problem.value_size = value[1];
+  problem.value_dtype = arguments.value_dtype;
+  problem.location_dtype = arguments.location_dtype;
+  problem.sampling = arguments.discrete ? Sampling::kDiscrete : Sampling::kBilinear;
   if (Status status = ReadLevels(arguments, &problem); !status.ok()) return status;
   if (Status status = CheckSamples(arguments, problem); !status.ok()) return status;
   if (Status status = Validate(problem); !status.ok()) return status;

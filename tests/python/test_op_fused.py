@@ -87,7 +87,9 @@ def test_variants_are_grid_sample(padding: str, align: bool, target: str) -> Non
 @pytest.mark.parametrize("target", ["auto", "reference"])
 @pytest.mark.parametrize("scale", [None, 0.3])
 @pytest.mark.parametrize(
-    "references", [(2,), (4,), (3, 2), (3, 4), (1, 2, 2), (3, 2, 4), (1, 4)], ids=lambda shape: "x".join(map(str, shape))
+    "references",
+    [(2,), (4,), (3, 2), (3, 4), (1, 2, 2), (3, 2, 4), (1, 4)],
+    ids=lambda shape: "x".join(map(str, shape)),
 )
 def test_fused_is_the_formula(references: tuple[int, ...], scale: float | None, target: str) -> None:
     def full(reference: Tensor) -> Tensor:
@@ -122,7 +124,9 @@ def test_points_per_level_and_levels_as_a_list() -> None:
     got = xmsda.ms_deform_attn_fused(value, SHAPES, None, reference, *flat, points_per_level=[2, 2, 2])
     assert torch.equal(expected, got)
     # Levels as models with [B, M * D, H, W] have them.
-    levels = [level.permute(0, 2, 3, 1).flatten(1, 2).unflatten(1, (3, 5)).flatten(3) for level in value.split(sizes, 1)]
+    levels = [
+        level.permute(0, 2, 3, 1).flatten(1, 2).unflatten(1, (3, 5)).flatten(3) for level in value.split(sizes, 1)
+    ]
     views = [level.permute(0, 3, 1, 2) for level in levels]
     assert torch.equal(xmsda.ms_deform_attn_fused(views, SHAPES, None, reference, offsets, logits), expected)
     with pytest.raises(ValueError, match=r"value\[1\]: expected \[B, H \* W, M, D\] with 3 \* 2 pixels"):
