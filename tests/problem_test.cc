@@ -25,6 +25,10 @@ TEST(ProblemText, RoundTrip) {
            "b1_q1_m1_d1_p0_f16_l3x2_discrete",
            "b1_q1_m1_d1_p2_f16_l8x8@16,4x4@0_s80_locf32_discrete",
            "b1_q1_m1_d1_p1_f32_l2x2@7",
+           "b1_q1_m1_d1_p1_f32_l2x2_border",
+           "b1_q1_m1_d1_p1_f32_l2x2_border_align_fused2",
+           "b1_q1_m1_d1_p2_f16_l2x2_locf32_discrete_fused4l_o0.25",
+           "b1_q1_m1_d1_p4_f64_l2x2_fused2lz4",
        }) {
     Problem problem;
     const Status status = ParseProblem(text, &problem);

@@ -68,7 +68,7 @@ struct Problem {
   Sampling sampling = Sampling::kBilinear;
   Padding padding = Padding::kZeros;  // of bilinear sampling
   bool align_corners = false;         // bilinear: u = 0 and 1 are the centres of the outermost pixels
-  References references;
+  References references = {};
 
   bool IsFused() const { return references.components != 0; }
   // G, references of one query: array [B,Q,G,components], level 0's first.

@@ -54,11 +54,7 @@ def register_general(discrete: int) -> None:
         value, references, sampling, attention = operator(*ctx.saved_tensors, *ctx.options, wanted, grad_output)
         if ctx.options[mode] & discrete:
             references, sampling = (torch.zeros_like(ctx.saved_tensors[3]) if wanted else None), None
-        return (
-            value, None, None, references if wanted else None, sampling, attention, *[None] * len(ctx.options)
-        )
+        return (value, None, None, references if wanted else None, sampling, attention, *[None] * len(ctx.options))
 
-    torch.library.register_autograd(
-        "xmsda::ms_deform_attn_general_forward", formula, setup_context=setup_context
-    )
+    torch.library.register_autograd("xmsda::ms_deform_attn_general_forward", formula, setup_context=setup_context)
     torch.library.register_autograd("xmsda::ms_deform_attn_general_backward", _refuse_twice)

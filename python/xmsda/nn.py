@@ -169,9 +169,7 @@ class MSDeformAttn(nn.Module):
         logits = self.attention_weights(query).view(samples)
         if self.backend == "cpu":
             try:
-                output = ms_deform_attn_fused(
-                    value, shapes, input_level_start_index, reference_points, offsets, logits
-                )
+                output = ms_deform_attn_fused(value, shapes, input_level_start_index, reference_points, offsets, logits)
             except (TypeError, ValueError) as error:
                 raise type(error)(_in_names_of_the_module(str(error))) from None
             return self.output_proj(output)

@@ -118,10 +118,10 @@ def ms_deform_attn(
 
     Notes
     -----
-    Bilinear sampling is that of ``grid_sample`` with the same `padding_mode` and `align_corners`. Locations that are not
-    finite contribute nothing. Under ``torch.autocast("cpu")`` a float32 value is read and returned in autocast's dtype,
-    as matrix products are; locations and weights are taken to float32, because a bfloat16 location is off by up to
-    1/512 of its level: a fifth of a pixel on one 100 pixels wide, half of one on 256. The gradient can not be
+    Bilinear sampling is that of ``grid_sample`` with the same `padding_mode` and `align_corners`. Locations that are
+    not finite contribute nothing. Under ``torch.autocast("cpu")`` a float32 value is read and returned in autocast's
+    dtype, as matrix products are; locations and weights are taken to float32, because a bfloat16 location is off by
+    up to 1/512 of its level: a fifth of a pixel on one 100 pixels wide, half of one on 256. The gradient can not be
     differentiated again, and there is no forward-mode derivative.
     """
     if method not in _METHODS:
@@ -133,7 +133,14 @@ def ms_deform_attn(
             raise ValueError(f"padding_mode, align_corners: expected 'zeros' and False with backend {backend!r}")
         value = _joined(value, spatial_shapes, level_start_index)
         return _general(
-            value, spatial_shapes, level_start_index, None, sampling_locations, attention_weights, points_per_level, mode
+            value,
+            spatial_shapes,
+            level_start_index,
+            None,
+            sampling_locations,
+            attention_weights,
+            points_per_level,
+            mode,
         )
     if not isinstance(value, Tensor):
         value = _joined(value, spatial_shapes, level_start_index)
@@ -197,17 +204,17 @@ def ms_deform_attn_fused(
 
     `ms_deform_attn` with ``attention_weights = softmax(attention_logits)`` over all samples of a query and head, and
     ``sampling_locations = reference + offset * offset_scale / (W, H)`` for reference points (x, y) or
-    ``(x, y) + offset * offset_scale / P * (w, h)`` for reference boxes (x, y, w, h), P the points of the level. Both are
-    computed in the kernel, in the forward and in the backward pass.
+    ``(x, y) + offset * offset_scale / P * (w, h)`` for reference boxes (x, y, w, h), P the points of the level. Both
+    are computed in the kernel, in the forward and in the backward pass.
 
     Parameters
     ----------
     value, spatial_shapes, level_start_index, im2col_step, points_per_level, method, padding_mode, align_corners
         As in `ms_deform_attn`.
     reference_points : Tensor
-        ``[B, Q, 2 or 4]``; ``[B, Q, L, 2 or 4]``, one for each level; ``[B, Q, L or 1, Z, 2 or 4]``, Z of them, of which
-        point p takes number p % Z (BEVFormer's spatial cross-attention: ``reference_points[:, :, None]``). Read as
-        float32, with a float64 value as float64.
+        ``[B, Q, 2 or 4]``; ``[B, Q, L, 2 or 4]``, one for each level; ``[B, Q, L or 1, Z, 2 or 4]``, Z of them, of
+        which point p takes number p % Z (BEVFormer's spatial cross-attention: ``reference_points[:, :, None]``). Read
+        as float32, with a float64 value as float64.
     sampling_offsets : Tensor
         ``[B, Q, M, L, P, 2]`` or, with `points_per_level`, ``[B, Q, M, K, 2]``. Of value's dtype, or float32 when value
         is bfloat16 or float16.
@@ -456,7 +463,7 @@ def _check_type(name: str, argument: object) -> None:
         raise TypeError(f"{name}: expected a tensor, got {type(argument).__name__}") from None
 
 
-def _refuse_dual(*tensors: Tensor) -> None:
+def _refuse_dual(*tensors: Tensor | None) -> None:
     # The raw operators know nothing of tangents: they would be dropped, and the derivative be zero without a word.
     for tensor in tensors:
         if isinstance(tensor, Tensor) and forward_ad.unpack_dual(tensor).tangent is not None:

@@ -67,6 +67,11 @@ xmsda::Problem ReadProblem(Reader* reader) {
   const bool half = problem.value_dtype == xmsda::DType::kBF16 || problem.value_dtype == xmsda::DType::kF16;
   problem.location_dtype = half && reader->Between(0, 1) == 1 ? xmsda::DType::kF32 : problem.value_dtype;
   problem.sampling = reader->Between(0, 3) == 0 ? xmsda::Sampling::kDiscrete : xmsda::Sampling::kBilinear;
+  problem.padding = reader->Between(0, 3) == 0 ? xmsda::Padding::kBorder : xmsda::Padding::kZeros;
+  problem.align_corners = reader->Between(0, 3) == 0;
+  problem.references.components = reader->Between(0, 4);
+  problem.references.per_level = reader->Between(0, 1) == 1;
+  problem.references.anchors = reader->Between(0, 3);
   const int64_t num_levels = reader->Between(0, 4);
   for (int64_t i = 0; i < num_levels; ++i) {
     problem.levels.push_back({reader->Number(12), reader->Number(12), reader->Number(150), reader->Number(5)});

@@ -23,7 +23,7 @@ def formulation(
     """[B, S, M, D], [B, Q, M, L, P, 2], [B, Q, M, L, P] by one grid_sample per level."""
     batch, _, heads, channels = value.shape
     queries = locations.shape[1]
-    total, start = 0, 0
+    total, start = value.new_zeros(()), 0
     for level, (height, width) in enumerate(SHAPES):
         image = value[:, start : start + height * width].permute(0, 2, 3, 1).reshape(-1, channels, height, width)
         grid = 2 * locations[:, :, :, level].transpose(1, 2).flatten(0, 1) - 1
@@ -78,8 +78,8 @@ def test_variants_are_grid_sample(padding: str, align: bool, target: str) -> Non
     locations = (offsets.detach() / 3 + 0.5).requires_grad_()
     with xmsda.use_target(target):
         compare(
-            lambda v, l, w: formulation(v, l, w, padding, align),
-            lambda v, l, w: xmsda.ms_deform_attn(v, SHAPES, None, l, w, padding_mode=padding, align_corners=align),
+            lambda v, at, w: formulation(v, at, w, padding, align),
+            lambda v, at, w: xmsda.ms_deform_attn(v, SHAPES, None, at, w, padding_mode=padding, align_corners=align),
             [value, locations, logits],
         )
 
@@ -121,7 +121,7 @@ def test_points_per_level_and_levels_as_a_list() -> None:
     flat = (offsets.flatten(3, 4), logits.flatten(3))
     sizes = [height * width for height, width in SHAPES]
     expected = xmsda.ms_deform_attn_fused(value, SHAPES, None, reference, offsets, logits)
-    got = xmsda.ms_deform_attn_fused(value, SHAPES, None, reference, *flat, points_per_level=[2, 2, 2])
+    got = xmsda.ms_deform_attn_fused(value, SHAPES, None, reference, flat[0], flat[1], points_per_level=[2, 2, 2])
     assert torch.equal(expected, got)
     # Levels as models with [B, M * D, H, W] have them.
     levels = [
@@ -145,11 +145,11 @@ def test_discrete_has_no_gradient_to_offsets() -> None:
 def test_half_values_and_float_references(dtype: torch.dtype) -> None:
     tensors = [tensor.detach() for tensor in inputs((3, 4))]
     low = [tensor.to(dtype).requires_grad_() for tensor in tensors]
-    output = xmsda.ms_deform_attn_fused(low[0], SHAPES, None, *low[1:])
+    output = xmsda.ms_deform_attn_fused(low[0], SHAPES, None, low[1], low[2], low[3])
     assert output.dtype == dtype
     output.float().sum().backward()
     wide = [tensor.detach().double() for tensor in low]
-    expected = xmsda.ms_deform_attn_fused(wide[0], SHAPES, None, *wide[1:])
+    expected = xmsda.ms_deform_attn_fused(wide[0], SHAPES, None, wide[1], wide[2], wide[3])
     tolerance = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}[dtype]
     torch.testing.assert_close(output.double(), expected, rtol=tolerance, atol=tolerance)
     assert all(tensor.grad is not None and tensor.grad.dtype == dtype for tensor in low)
@@ -159,9 +159,9 @@ def test_half_values_and_float_references(dtype: torch.dtype) -> None:
 def test_opcheck(references: tuple[int, ...]) -> None:
     value, reference, offsets, logits = (tensor.detach().float().requires_grad_() for tensor in inputs(references))
     points = reference.squeeze(2) if reference.dim() == 5 else reference.unsqueeze(3)
-    arguments = (value, torch.tensor(SHAPES), None, points, offsets, logits, [], 2, 0.0, "auto")
+    arguments: Any = (value, torch.tensor(SHAPES), None, points, offsets, logits, [], 2, 0.0, "auto")
     torch.library.opcheck(torch.ops.xmsda.ms_deform_attn_general_forward.default, arguments)
-    plain = (value, torch.tensor(SHAPES), None, None, offsets, logits, [], 6, 0.0, "auto")
+    plain: Any = (value, torch.tensor(SHAPES), None, None, offsets, logits, [], 6, 0.0, "auto")
     torch.library.opcheck(torch.ops.xmsda.ms_deform_attn_general_forward.default, plain)
 
 
@@ -182,9 +182,9 @@ def test_compile_and_export() -> None:
 def test_autocast_keeps_offsets_precise() -> None:
     tensors = [tensor.detach().float() for tensor in inputs((3, 2))]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = xmsda.ms_deform_attn_fused(tensors[0], SHAPES, None, *tensors[1:])
+        output = xmsda.ms_deform_attn_fused(tensors[0], SHAPES, None, tensors[1], tensors[2], tensors[3])
     assert output.dtype == torch.bfloat16
-    expected = xmsda.ms_deform_attn_fused(tensors[0], SHAPES, None, *tensors[1:])
+    expected = xmsda.ms_deform_attn_fused(tensors[0], SHAPES, None, tensors[1], tensors[2], tensors[3])
     torch.testing.assert_close(output.float(), expected, rtol=2e-2, atol=2e-2)
 
 
@@ -217,8 +217,8 @@ def test_errors_name_the_argument(change: dict[str, Any], message: str) -> None:
 
 
 def test_types() -> None:
-    value, reference, offsets, logits = (tensor.detach() for tensor in inputs((3, 2)))
+    value, _, offsets, logits = (tensor.detach() for tensor in inputs((3, 2)))
     with pytest.raises(TypeError, match="reference_points: expected a tensor, got list"):
-        xmsda.ms_deform_attn_fused(value, SHAPES, None, [[0.5, 0.5]], offsets, logits)
+        xmsda.ms_deform_attn_fused(value, SHAPES, None, [[0.5, 0.5]], offsets, logits)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="align_corners: expected True or False, got 1"):
-        xmsda.ms_deform_attn(value, SHAPES, None, offsets, logits, align_corners=1)
+        xmsda.ms_deform_attn(value, SHAPES, None, offsets, logits, align_corners=1)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import inspect
 import io
 import pickle
 import re
@@ -273,3 +274,37 @@ def test_needs_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match="the package transformers is not installed"):
         integration.patch()
     assert integration.patched_modules() == {}
+
+
+def test_fused_modules_and_their_weights(counter: Counter) -> None:
+    from transformers.models.deformable_detr import modeling_deformable_detr as modeling
+
+    model, inputs = zoo.build(zoo.CASES["deformable_detr"])
+    torch.manual_seed(1)
+    expected = model(**copy.deepcopy(inputs), output_attentions=True)
+    with patch(counter):
+        done = integration.patched_modules()[modeling.__name__]
+        assert "DeformableDetrMultiscaleDeformableAttention.forward" in done
+        # Once asked for, transformers' hooks stay on the modules.
+        torch.manual_seed(1)
+        got = model(**copy.deepcopy(inputs), output_attentions=True)
+        assert counter.calls == zoo.CASES["deformable_detr"].calls
+    for theirs, ours in zip(expected.cross_attentions, got.cross_attentions, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_modules_that_compute_something_else_are_not_fused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers.models.deformable_detr import modeling_deformable_detr as modeling
+
+    cls = modeling.DeformableDetrMultiscaleDeformableAttention
+    original = cls.forward
+
+    def scaled(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return original(self, 2 * hidden_states, *args, **kwargs)
+
+    scaled.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+    monkeypatch.setattr(cls, "forward", scaled)
+    # What names MultiScaleDeformableAttention is __init__, which stays.
+    with integration.patch():
+        assert cls.forward is scaled
+        assert integration.patched_modules()[modeling.__name__] == "MultiScaleDeformableAttention.forward"
