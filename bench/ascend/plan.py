@@ -131,10 +131,12 @@ def ablations(listed: dict[str, Any]) -> list[Ablation]:
     names = {variant["name"] for variant in (*listed["variants"], *listed.get("comparisons", []))}
     found = [one for one in ABLATIONS if {one.base, one.without} <= names]
     for switch in listed.get("ablations", []):
-        passes = tuple(switch.get("passes", PASSES))
+        passes: dict[str, tuple[str, ...]] = {}
+        for one in switch["without"]:
+            passes[one["variant"]] = (*passes.get(one["variant"], ()), one["pass"])
         found += [
-            Ablation(switch["name"], variant, variant, switch["name"], passes)
-            for variant in switch["variants"]
+            Ablation(switch["name"], variant, variant, switch["name"], names_of)
+            for variant, names_of in passes.items()
             if variant in names
         ]
     return found

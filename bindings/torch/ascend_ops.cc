@@ -4,6 +4,7 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -69,7 +70,9 @@ std::mutex device;
 Call ReadCall(const TensorArguments& arguments, const std::string& chip, const Backend& backend) {
   Call call = ReadArguments(arguments);
   Check(Validate(call.problem));  // before memory of such sizes is asked for
-  Check(ascend::ConfigureSimulator({.chip = chip}));
+  // The file of `xmsda tune` that "auto" heeds; read here, since the library reads no environment.
+  const char* const tuning = std::getenv("XMSDA_TUNING");
+  Check(ascend::ConfigureSimulator({.chip = chip, .tuning = tuning == nullptr ? "" : tuning}));
   Check(backend.supports(call.problem));
   return call;
 }

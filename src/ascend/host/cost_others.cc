@@ -29,13 +29,14 @@ double Geometry(const Tiling& t, double queries) {
   return 40 * t.samples * queries / 64 + 7 * 1.67 * t.samples + 19 * kGroup;
 }
 
-// V cycles of the gathers of a block of queries and what is done with them, all planes of a head.
-double Gathers(const Tiling& t, double word_lanes, double gathers, const Timing& timing) {
-  double plane = 5 * kGroup + 3.0 * t.slots * t.block_queries * word_lanes / 64;
+// V cycles of the gathers of a block of queries and what is done with them, all planes of a head; `group`: of two
+// dependent instructions, beside their repeats.
+double Gathers(const Tiling& t, double word_lanes, double gathers, const Timing& timing, double group) {
+  double plane = 3 * group + 3.0 * t.slots * t.block_queries * word_lanes / 64;
   for (int32_t l = 0; l < t.num_levels; ++l) {
     if (t.level[l].plane_row == 0) continue;
     const double repeats = t.level[l].points * t.block_queries / 64.0;
-    plane += gathers * (repeats * (timing.gather + timing.mul_add * word_lanes) + 36);
+    plane += gathers * (repeats * (timing.gather + timing.mul_add * word_lanes) + group);
   }
   return plane * t.head_planes;
 }
@@ -72,7 +73,7 @@ Cost PlanesCost(const Problem& p, const Chip& chip, bool pairs, const Timing& ti
   const double geometry = tiles * (Geometry(t, t.tile_queries) + (backward ? 40 : 10) * kGroup);
   const double units = Rounds(static_cast<double>(t.batch) * t.heads * t.blocks, chip);
   Cost cost;
-  cost.v = units * (Gathers(t, lanes, gathers, timing) + (backward ? 2 : 1) * geometry);
+  cost.v = units * (Gathers(t, lanes, gathers, timing, 36) + (backward ? 2 : 1) * geometry);
   cost.mte2 = units * t.head_planes * t.plane_bytes / kPlaneBytes;
   cost.s = units * t.head_planes * t.num_levels * gathers * 6 * timing.scalar_issue;
   cost.total = Together(cost) + t.plane_bytes / kPlaneBytes + 2000 + kLaunch + MakePlanes(p);
@@ -89,13 +90,14 @@ Cost HybridCost(const Problem& p, const Chip& chip, const Timing& timing) {
   const double tiles = Rounds(static_cast<double>(t.batch) * t.heads * t.tiles, chip);
   const double lanes = 4 / Size(p);
   t.block_queries = t.tile_queries;
-  const double gathered = tiles * (Gathers(t, lanes, 4, timing) + t.head_planes * 3 * kGroup +
+  if (t.plane_bytes == 0) return cost;
+  const double gathered = tiles * (Gathers(t, lanes, 4, timing, 20) +
                                    Geometry(t, t.tile_queries) * (t.samples - t.num_fetched) / t.samples);
   const double before = Together(cost);
   cost.v += gathered;
   cost.mte2 += (1 + (tiles - 1) / t.tiles) * t.head_planes * t.plane_bytes / kPlaneBytes;
   cost.total += Together(cost) - before;
-  if (t.plane_bytes > 0) cost.total += MakePlanes(p);
+  cost.total += MakePlanes(p);
   return cost;
 }
 
