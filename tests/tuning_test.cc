@@ -171,7 +171,8 @@ class TuningFile : public ::testing::Test {
 
 TEST_F(TuningFile, IsReadAsItWasWrittenAndHeededByAuto) {
   ascend::Tuning tuning;
-  const Choice forward = ParsedChoice("xmsda:block=32", false), backward = ParsedChoice("dma1:tile=16,cores=20", true);
+  const Choice forward = ParsedChoice("dma1:tile=16,cores=9", false),
+               backward = ParsedChoice("dma1:tile=16,cores=20", true);
   tuning.Put({"910b2", 48, 184 * 1024, ToString(problem_), false, ParsedChoice("dma2", false), 2.5, 3});
   tuning.Put({"910b2", 48, 184 * 1024, ToString(problem_), true, backward, 4.5, 5});
   tuning.Put({"910b2", 48, 184 * 1024, ToString(problem_), false, forward, 1.5, 3});
@@ -187,7 +188,7 @@ TEST_F(TuningFile, IsReadAsItWasWrittenAndHeededByAuto) {
   ASSERT_TRUE(ascend::ConfigureSimulator({.chip = "910b2", .tuning = path_}).ok());
   Choice chosen;
   ASSERT_TRUE(ascend::SimulatorChoice(problem_, false, &chosen).ok());
-  EXPECT_EQ(ascend::ToString(chosen), "xmsda:block=32");
+  EXPECT_EQ(ascend::ToString(chosen), "dma1:tile=16,cores=9");
   ASSERT_TRUE(ascend::SimulatorChoice(problem_, true, &chosen).ok());
   EXPECT_EQ(ascend::ToString(chosen), "dma1:tile=16,cores=20");
   ASSERT_TRUE(ascend::SimulatorChoice(Parse("b1_q71_m2_d32_p4_l16x16,8x8_f16_locf32"), true, &chosen).ok());
@@ -235,6 +236,8 @@ TEST_F(TuningFile, MalformedIsRefusedWithItsPlace) {
        "entries[1].problem: "},
       {head + entry("b1_q3_l2x2", "sideways", "dma1") + "]}", "entries[0].pass: expected forward or backward, got"},
       {head + entry("b1_q3_l2x2", "forward", "dma1:tile=17") + "]}", "entries[0].choice: choice: expected tile to be"},
+      {head + entry("b1_q3_l2x2", "forward", "xmsda") + "]}",
+       "entries[0].choice: expected a variant that does not round weights"},
   };
   for (const auto& [text, message] : files) {
     Write(text);

@@ -227,6 +227,8 @@ std::vector<Choice> Choices(const Problem& problem, const Chip& chip, bool backw
   for (const Parameters& one : AllParameters()) {
     // Their other pass is another variant's, or the same by another name.
     if (backward && (one.variant == &kResident || one.variant == &kHybrid)) continue;
+    // Nor may tuning cost accuracy: "auto" does not round weights of corners.
+    if (!backward && one.variant->f16_weights) continue;
     all.Add(*one.variant);
   }
   return std::move(all.found);

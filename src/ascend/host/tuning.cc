@@ -67,6 +67,9 @@ std::string ReadEntry(const ordered_json& json, const std::string& where, TunedC
   if (Status status = ParseChoice(choice, entry->backward, &entry->choice); !status.ok()) {
     reader.Complain("choice", status.message());
   }
+  if (!entry->backward && entry->choice.variant != nullptr && entry->choice.variant->f16_weights) {
+    reader.Complain("choice", "expected a variant that does not round weights of corners to f16, as auto");
+  }
   return reader.complaint;
 }
 
