@@ -41,6 +41,23 @@ TEST(Ascend, EveryVariantOnSomeProblems) {
   }
 }
 
+// An encoder, whose queries are pixels: the backward pass adds to windows of the gradient in UB, also where samples lie
+// elsewhere, all at one place, or nowhere.
+TEST(Ascend, WindowsOfTheGradient) {
+  const Problem problem = Parse("b1_q1301_m8_d32_p4_f16_locf32_l32x31,16x16,8x6,1x5");
+  xmsda_ascend::Tiling tiling = {};
+  ASSERT_TRUE(ascend::TileRowsBackward(problem, {}, {}, &tiling).ok());
+  EXPECT_GT(tiling.window_pixels, 0);
+  for (const Pattern pattern : {Pattern::kLocal, Pattern::kHot, Pattern::kNasty}) {
+    const CaseData data = MakeCase({problem, pattern, kLayouts[0], 5});
+    const Expected expected = ComputeExpected(data, SerialExecutor());
+    for (const Backend& backend : Backends()) {
+      if (backend.name != "ascend-sim:dma1") continue;
+      EXPECT_EQ(CheckBackend(backend, data, expected), "") << backend.name;
+    }
+  }
+}
+
 TEST(Ascend, EveryVariantIsABackend) {
   std::set<std::string> names;
   for (const Variant* variant : ascend::Variants()) {

@@ -15,7 +15,8 @@ constexpr double kBurst = 7;          // MTE2: a burst of a long copy
 constexpr double kBurstRaw = 23;      // and where all cores bring the same lines of value from GM, 64 B at a time
 constexpr double kBurstWrite = 10.7;  // MTE3
 constexpr double kMask = 16;
-constexpr double kGroup = 24;  // V: until the results of a short instruction may be used
+constexpr double kGroup = 24;        // V: until the results of a short instruction may be used
+constexpr double kAddToWindow = 13;  // V: two repeats, and a wait for the one before every second time
 constexpr double kLaunch = 5545;
 constexpr double kBytesFromGm = 400, kBytesToGm = 900;  // a cycle, all cores: 720 GB/s mixed, 1.6 TB/s of zeros
 
@@ -89,6 +90,12 @@ double ResidentLoad(const Sizes& s, const Tiling& t) {
   return cycles;
 }
 
+double WindowSamples(const Tiling& t) {
+  double samples = 0;
+  for (int32_t l = 0; l < t.num_levels; ++l) samples += t.level[l].window_width > 0 ? t.level[l].points : 0;
+  return samples;
+}
+
 double ImagePass(const Problem& problem, const Sizes& s) {
   const double pixels = static_cast<double>(problem.batch * problem.value_size * problem.num_heads);
   return kLaunch + pixels * s.blocks * 32 / kBytesFromGm;
@@ -144,6 +151,14 @@ Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const Tiling& t,
   cost.mte3 = 1.1 * s.samples * s.count *
                   std::max(FetchCopies(t) * std::max(timing.dma_issue, 2 * kBurstWrite), bytes / timing.atomic) +
               2 * kBurstWrite * s.count;
+  if (t.window_pixels > 0) {
+    // As where samples lie around their queries' own pixels: five of six are in the windows.
+    const double hits = 5.0 / 6 * WindowSamples(t);
+    cost.mte3 *= 1 - hits / s.samples;
+    cost.mte3 += t.window_pixels * s.float_blocks * 32 / timing.atomic / t.block_groups;
+    cost.v += hits * s.count * kAddToWindow + 24 * lanes + 7 * kGroup;
+    cost.s += kMask * 12;
+  }
   for (double* queue : {&cost.s, &cost.v, &cost.mte2, &cost.mte3}) *queue *= s.tiles;
   cost.total = Together(cost) + geometry.cycles + 4000 + kLaunch;
   const double values = static_cast<double>(problem.batch * problem.value_size * problem.num_heads) * 32;

@@ -134,6 +134,61 @@ void KeepLevels(int32_t count, Tiling* t) {
   t->resident_pixels = count > 0 ? static_cast<int32_t>(at) : 0;
 }
 
+// In an encoder: query i is pixel i.
+bool QueriesArePixels(const Problem& problem) {
+  int64_t pixels = 0;
+  for (const Level& level : problem.levels) {
+    if (level.start != pixels || level.height == 0 || level.width == 0) return false;
+    pixels += level.height * level.width;
+  }
+  return pixels == problem.num_queries;
+}
+
+constexpr int32_t kTileColumns = 16, kBlockRows = 16, kMargin = 3;
+
+// Tiles of t->tile_queries pixels, 16 columns wide where a level is that wide.
+void CutGrids(const Problem& problem, Tiling* t) {
+  t->num_grids = t->num_levels;
+  t->tiles = 0;
+  const int32_t rows = t->tile_queries / kTileColumns;
+  t->block_groups = kBlockRows / rows;
+  for (int32_t l = 0; l < t->num_levels; ++l) {
+    const Level& level = problem.levels[static_cast<size_t>(l)];
+    xmsda_ascend::GridTiling& grid = t->grid[l];
+    grid.first_query = static_cast<int32_t>(level.start);
+    grid.height = static_cast<int32_t>(level.height);
+    grid.width = static_cast<int32_t>(level.width);
+    grid.strips = (grid.width + kTileColumns - 1) / kTileColumns;
+    grid.groups = (grid.height + rows - 1) / rows;
+    grid.first_tile = t->tiles;
+    t->tiles += grid.strips * grid.groups;
+  }
+}
+
+// Windows of the smallest `count` levels: what a block of the largest level covers there, and kMargin
+// pixels around.
+void PlaceWindows(int32_t count, Tiling* t) {
+  std::vector<int32_t> levels(static_cast<size_t>(t->num_levels));
+  std::iota(levels.begin(), levels.end(), 0);
+  std::stable_sort(levels.begin(), levels.end(),
+                   [t](int32_t a, int32_t b) { return LevelPixels(t->level[a]) < LevelPixels(t->level[b]); });
+  const LevelTiling& largest = t->level[levels.back()];
+  t->window_pixels = 0;
+  for (LevelTiling& level : t->level) level.window_width = level.window_height = level.window_start = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    LevelTiling& level = t->level[levels[static_cast<size_t>(i)]];
+    const auto side = [](int32_t block, int32_t size, int32_t of, int32_t most) {
+      return std::min((block * size + of / 2) / of + 2 * kMargin + 2, most);
+    };
+    level.window_width = std::min(side(kTileColumns, level.width, largest.width, level.width + 1), 63);
+    level.window_height =
+        std::min(side(kBlockRows, level.height, largest.height, level.height + 2), xmsda_ascend::kMaxWindowRows);
+    level.window_start = t->window_pixels;
+    t->window_pixels += static_cast<int32_t>(RoundUp(int64_t{level.window_width} * level.window_height, 2));
+  }
+  OrderSamples(t);
+}
+
 // What kernels/rows_backward.h takes of UB.
 int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
   const auto size = static_cast<int64_t>(DTypeSize(problem.value_dtype));
@@ -143,13 +198,15 @@ int64_t RowsBackwardBytes(const Problem& problem, const Tiling& t) {
   const int64_t geometry = q * 4 * (RoundUp(2 * k, 8) + RoundUp(k, 8)) + 6 * k * kBlock + (t.raw != 0 ? lanes * 4 : 0);
   const int64_t scratch =
       (4 * lanes + 3 * padded) * 4 + (t.raw != 0 ? 8 : 4) * RoundUp(lanes / 8, kBlock) + (t.raw != 0 ? lanes * 4 : 0);
-  const int64_t last = (8 * lanes + 2 * padded + weight_row * q) * 4;
-  const int64_t twice =
-      q * 4 * pixel + q * 4 * channels * 4 + q * pixel + lanes * 20 + 3 * padded * 4 + RoundUp(lanes / 8, kBlock);
+  const int64_t last = (4 * lanes + 2 * padded + weight_row * q) * 4;
+  const int64_t twice = q * 4 * pixel + q * 4 * channels * 4 + q * pixel + lanes * 4;
+  const int64_t once = lanes * 20 + 3 * padded * 4 + RoundUp(lanes / 8, kBlock);
+  const int64_t windows =
+      t.window_pixels == 0 ? 0 : t.window_pixels * channels * 4 + 4 * k * kBlock + 4 * RoundUp(lanes / 8, kBlock);
   // Rows of two blocks a pixel in float32 (kernels/rows_backward.h): vector instructions take no bf16.
   const int64_t widened = problem.value_dtype == DType::kBF16 ? q * 256 : 0;
-  return widened + 2 * twice + q * 4 * kBlock + q * 4 * channels * 4 + q * 256 + k * q * kBlock + q * location_row * 4 +
-         q * weight_row * 4 + geometry + std::max({scratch, last, q * channels * 4});
+  return widened + windows + 2 * twice + once + q * 4 * kBlock + q * 4 * channels * 4 + q * 256 + q * 256 + k * q * 16 +
+         q * location_row * 4 + q * weight_row * 4 + geometry + std::max({scratch, last, q * channels * 4});
 }
 
 // The cheapest tiling by `cost_of` of those whose kernels take no more UB than there is by `bytes_of`: numbers of
@@ -238,15 +295,17 @@ Status TileProblem(const Problem& problem, Tiling* tiling) {
 }
 
 void OrderSamples(Tiling* t) {
-  std::vector<uint8_t> fetched, resident;
+  std::vector<uint8_t> by_dma, in_ub;
+  t->num_fetched = 0;
   for (int32_t k = 0; k < t->samples; ++k) {
-    (t->level[t->level_of[k]].resident_start < 0 ? fetched : resident).push_back(static_cast<uint8_t>(k));
+    const LevelTiling& level = t->level[t->level_of[k]];
+    if (level.resident_start < 0) ++t->num_fetched;
+    (level.resident_start < 0 && level.window_width == 0 ? by_dma : in_ub).push_back(static_cast<uint8_t>(k));
   }
-  t->num_fetched = static_cast<int32_t>(fetched.size());
-  size_t f = 0, r = 0;
+  size_t d = 0, u = 0;
   for (int32_t i = 0; i < t->samples; ++i) {
-    const bool take_resident = f == fetched.size() || (r < resident.size() && r * fetched.size() < f * resident.size());
-    t->order[i] = take_resident ? resident[r++] : fetched[f++];
+    const bool take_in_ub = d == by_dma.size() || (u < in_ub.size() && u * by_dma.size() < d * in_ub.size());
+    t->order[i] = take_in_ub ? in_ub[u++] : by_dma[d++];
   }
 }
 
@@ -333,7 +392,29 @@ Status TileRowsForward(const Problem& problem, const Chip& chip, const RowsChoic
 }
 
 Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoice& choice, Tiling* tiling) {
-  return Fit(problem, chip, chip.backward, choice, 0, RowsBackwardBytes, RowsBackwardCost, tiling);
+  if (Status status = Fit(problem, chip, chip.backward, choice, 0, RowsBackwardBytes, RowsBackwardCost, tiling);
+      !status.ok()) {
+    return status;
+  }
+  if (choice.raw || PixelBytes(problem) / static_cast<int64_t>(DTypeSize(problem.value_dtype)) != 32 ||
+      !QueriesArePixels(problem)) {
+    return {};
+  }
+  double least = RowsBackwardCost(problem, chip, *tiling).total;
+  Tiling t = *tiling;
+  for (t.tile_queries = 64; t.tile_queries >= 16; t.tile_queries -= 16) {
+    if (choice.tile_queries > 0 && choice.tile_queries != t.tile_queries) continue;
+    CutGrids(problem, &t);
+    for (int32_t windows = 1; windows <= t.num_levels; ++windows) {
+      PlaceWindows(windows, &t);
+      if (RowsBackwardBytes(problem, t) > chip.ub_bytes) break;
+      const double cost = RowsBackwardCost(problem, chip, t).total;
+      if (cost >= least) continue;
+      least = cost;
+      *tiling = t;
+    }
+  }
+  return {};
 }
 
 Status TileLibrary(const Problem& problem, const Chip& chip, int32_t buffers, bool backward, Tiling* tiling) {

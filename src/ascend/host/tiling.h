@@ -35,7 +35,7 @@ struct Chip {
 // takes.
 Status TileProblem(const Problem& problem, xmsda_ascend::Tiling* tiling);
 
-// Resident samples spread evenly among the others, which then arrive while those are worked on.
+// Samples of levels that are resident, or have a window, spread evenly among the others, whose copies go on meanwhile.
 void OrderSamples(xmsda_ascend::Tiling* tiling);
 // What kernels/rows_forward.h takes of UB; words.h apart where it is `hybrid`.
 int64_t RowsForwardBytes(const Problem& problem, const xmsda_ascend::Tiling& tiling, bool hybrid);

@@ -89,17 +89,18 @@ class Geometry {
     FillConstants();
   }
 
-  // Queue MTE2: locations [B,Q,M,K,2] and weights [B,Q,M,K] of `count` queries from `query` on.
+  // Queue MTE2: locations [B,Q,M,K,2] and weights [B,Q,M,K] of `count` queries from `query` on, to lanes from `lane`
+  // on.
   __aicore__ inline void Load(const GlobalTensor<float>& locations, const GlobalTensor<float>& weights, int64_t batch,
-                              int64_t query, int64_t head, int32_t count) {
+                              int64_t query, int64_t head, int32_t count, int32_t lane = 0) {
     const int64_t first = (batch * tiling_->queries + query) * tiling_->heads + head;
     const int32_t samples = tiling_->samples;
     const auto rows = static_cast<uint16_t>(count);
     const auto others = static_cast<uint32_t>((tiling_->heads - 1) * samples * 4);
-    DataCopyPad(raw_locations_, locations[first * samples * 2],
+    DataCopyPad(raw_locations_[lane * row_], locations[first * samples * 2],
                 DataCopyExtParams(rows, static_cast<uint32_t>(samples * 8), 2 * others, 0, 0),
                 DataCopyPadExtParams<float>(true, 0, static_cast<uint8_t>(row_ - 2 * samples), 0));
-    DataCopyPad(raw_weights_, weights[first * samples],
+    DataCopyPad(raw_weights_[lane * weight_row_], weights[first * samples],
                 DataCopyExtParams(rows, static_cast<uint32_t>(samples * 4), others, 0, 0),
                 DataCopyPadExtParams<float>(true, 0, static_cast<uint8_t>(weight_row_ - samples), 0));
   }
@@ -135,8 +136,18 @@ class Geometry {
   __aicore__ inline void TimesWidth(const LocalTensor<float>& dst) const { TimesSide(dst, width_); }
   __aicore__ inline void TimesHeight(const LocalTensor<float>& dst) const { TimesSide(dst, height_); }
 
-  // Queue V, after Transpose.
-  __aicore__ inline void Compute(const Samples<W>& out) {
+  // What Compute does in passing: nothing.
+  struct NoWindows {
+    static constexpr bool kAny = false;
+    __aicore__ inline void Locate(const Samples<W>&, const LocalTensor<float>&, const LocalTensor<float>&,
+                                  const LocalTensor<float>&, const LocalTensor<float>&, const LocalTensor<uint8_t>&,
+                                  const BinaryRepeatParams&) {}
+  };
+
+  // Queue V, after Transpose. `windows` gets the places, the corners (x0, y0) as floats in tensors that it may write
+  // to, two that are free, the bits of samples inside.
+  template <class Windows = NoWindows>
+  __aicore__ inline void Compute(const Samples<W>& out, Windows windows = {}) {
     const auto n = static_cast<uint32_t>(lanes_);
     const int32_t count = lanes_;
     const auto queries = static_cast<uint64_t>(tiling_->tile_queries);
@@ -189,9 +200,15 @@ class Geometry {
     Add(out.place, out.place, base_, queries, samples, by_sample_);
     PipeBarrier<PIPE_V>();
     Add(out.place, out.place, column, static_cast<int32_t>(queries) * tiling_->samples);
+    if (Windows::kAny) {
+      PipeBarrier<PIPE_V>();
+      SelectPlaces(out.place);
+      windows.Locate(out, u_, v_, s_, t_, mask_[0], by_sample_);
+      PipeBarrier<PIPE_V>();
+    }
     Mul(v_, a_, y_, count);  // weight of row y1
     PipeBarrier<PIPE_V>();
-    SelectPlaces(out.place);
+    if (!Windows::kAny) SelectPlaces(out.place);
     Sub(u_, a_, v_, count);  // of row y0
     Mul(t_, v_, x_, count);  // (y1, x1)
     PipeBarrier<PIPE_V>();

@@ -52,9 +52,9 @@ class PlanesBackward {
       Duplicate(tensor, 0.0f, Samples::Geo::Padded(tiling));
     }
     // The scratch of the first and the last steps take turns.
-    const int32_t first = Samples::ScratchBytes(tiling), last = SampleGradients::ScratchBytes(tiling);
+    const int32_t first = Samples::ScratchBytes(tiling), last = SampleGradients::ScratchBytes(tiling, kRoom);
     const LocalTensor<uint8_t> scratch = samples_.Init(locations, weights, tiling, first > last ? first : last, pipe);
-    gradients_.Init(grad_locations, grad_weights, tiling, scratch.ReinterpretCast<float>(), pipe);
+    gradients_.Init(grad_locations, grad_weights, tiling, scratch.ReinterpretCast<float>(), kRoom, pipe);
     // Far from gathered words and so in another bank, as the sums of the forward pass.
     products_ = Take<float>(pipe, &products_buffer_, W::kGathers * tiling.samples * queries_ * W::kLanes);
     PipeBarrier<PIPE_ALL>();
@@ -111,8 +111,8 @@ class PlanesBackward {
       });
       Corners(tile);
       const int32_t first = tile * t_->tile_queries, left = block.count - first;
-      gradients_.Finish({block.head, block.query + first, left < t_->tile_queries ? left : t_->tile_queries},
-                        fractions_, samples_.geometry());
+      const int32_t count = left < t_->tile_queries ? left : t_->tile_queries;
+      gradients_.Finish(InARow(block.head, block.query + first, count), fractions_, samples_.geometry());
     }
   }
 
@@ -208,15 +208,15 @@ class PlanesBackward {
     if (kPairs) {
       for (int32_t row = 0; row < 2; ++row) {
         const LocalTensor<float> pairs = Products(row, 0)[at];
-        const LocalTensor<float>&left = gradients_.sum(4 * row), right = gradients_.sum(4 * row + 2);
-        const LocalTensor<float>& signs = gradients_.sum(4);  // and 5
+        const LocalTensor<float>&left = gradients_.sum(2 * row), right = gradients_.sum(2 * row + 1);
+        const LocalTensor<float>& signs = gradients_.room(2);  // and 3
         Mul(signs, pairs, sign_, uint64_t{64}, samples, BinaryRepeatParams(1, 1, 1, 8, static_cast<uint8_t>(pitch), 0));
         PipeBarrier<PIPE_V>();
         PairReduceSum(right, signs, samples, 64, 1, 1, 8);  // right - left
         PipeBarrier<PIPE_V>();
         PairReduceSum(left, pairs, samples, 64, 1, 1, pitch);  // left + right
         PipeBarrier<PIPE_V>();
-        const LocalTensor<float>&difference = gradients_.sum(7), sum = gradients_.sum(5);
+        const LocalTensor<float>&difference = gradients_.room(1), sum = gradients_.room(0);
         const int32_t n = samples * t_->tile_queries;
         Sub(difference, left, right, n);
         Add(sum, left, right, n);
@@ -226,15 +226,16 @@ class PlanesBackward {
         PipeBarrier<PIPE_V>();
       }
     } else if (W::kLanes == 2) {
-      for (int32_t c = 0; c < 4; ++c)
-        PairReduceSum(gradients_.sum(2 * c), Products(c, 0)[at], samples, 64, 1, 1, pitch);
+      for (int32_t c = 0; c < 4; ++c) PairReduceSum(gradients_.sum(c), Products(c, 0)[at], samples, 64, 1, 1, pitch);
     } else {
       for (int32_t c = 0; c < 4; ++c) {
-        Adds(gradients_.sum(2 * c), Products(c, 0)[at], 0.0f, static_cast<uint64_t>(t_->tile_queries), samples,
+        Adds(gradients_.sum(c), Products(c, 0)[at], 0.0f, static_cast<uint64_t>(t_->tile_queries), samples,
              UnaryRepeatParams(1, 1, static_cast<uint8_t>(t_->tile_queries / 8), static_cast<uint8_t>(pitch)));
       }
     }
   }
+
+  static constexpr int32_t kRoom = 4;
 
   const Tiling* t_;
   int32_t queries_, turn_ = 0;

@@ -63,7 +63,7 @@ __aicore__ inline Place BlockOf(const Tiling& tiling, int64_t unit) {
   const int64_t block = unit % tiling.blocks;
   const auto begin = static_cast<int32_t>(block * tiling.queries / tiling.blocks);
   const auto end = static_cast<int32_t>((block + 1) * tiling.queries / tiling.blocks);
-  return {unit / tiling.blocks, begin, end - begin};
+  return InARow(unit / tiling.blocks, begin, end - begin);
 }
 
 // Where the samples of a block of queries lie, and their weights: [K][queries of the block].

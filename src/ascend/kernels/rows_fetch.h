@@ -11,17 +11,52 @@
 
 namespace xmsda_ascend {
 
-// A piece of the work: a tile of queries of one head.
+// A piece of the work: a tile of queries of one head. Queries are `rows` runs of `columns` each, `pitch` apart.
 struct Place {
   int64_t head;  // batch * heads + head
   int32_t query, count;
+  int32_t rows, columns, pitch;
+  // Of grids: the tile is the first of its block, the rows of the grid from its first one to the last one of the block.
+  bool first_of_block;
+  int32_t block_rows, grid_height;
 };
+
+__aicore__ inline Place InARow(int64_t head, int32_t query, int32_t count) {
+  return {head, query, count, 1, count, 0, false, 0, 0};
+}
+
+__aicore__ inline Place PlaceInGrid(const GridTiling& grid, int64_t head, int32_t tile, int32_t block_groups) {
+  const int32_t strip = tile / grid.groups, group = tile % grid.groups;
+  const auto cut = [](int32_t i, int32_t size, int32_t parts) {
+    return static_cast<int32_t>(int64_t(i) * size / parts);
+  };
+  const int32_t x = cut(strip, grid.width, grid.strips), y = cut(group, grid.height, grid.groups);
+  const int32_t columns = cut(strip + 1, grid.width, grid.strips) - x;
+  const int32_t rows = cut(group + 1, grid.height, grid.groups) - y;
+  int32_t last = (group / block_groups + 1) * block_groups;
+  if (last > grid.groups) last = grid.groups;
+  return {head,
+          grid.first_query + y * grid.width + x,
+          rows * columns,
+          rows,
+          columns,
+          grid.width,
+          group % block_groups == 0,
+          cut(last, grid.height, grid.groups) - y,
+          grid.height};
+}
 
 __aicore__ inline Place PlaceOf(const Tiling& tiling, int64_t unit) {
   const int64_t tile = unit % tiling.tiles;
+  if (tiling.num_grids > 0) {
+    int32_t g = 0;
+    while (g + 1 < tiling.num_grids && tiling.grid[g + 1].first_tile <= tile) ++g;
+    const GridTiling& grid = tiling.grid[g];
+    return PlaceInGrid(grid, unit / tiling.tiles, static_cast<int32_t>(tile) - grid.first_tile, tiling.block_groups);
+  }
   const auto begin = static_cast<int32_t>(tile * tiling.queries / tiling.tiles);
   const auto end = static_cast<int32_t>((tile + 1) * tiling.queries / tiling.tiles);
-  return {unit / tiling.tiles, begin, end - begin};
+  return InARow(unit / tiling.tiles, begin, end - begin);
 }
 
 __aicore__ inline bool IsResident(const Tiling& tiling, int32_t sample) {

@@ -8,6 +8,7 @@ namespace xmsda_ascend {
 
 constexpr int32_t kMaxLevels = 8;
 constexpr int32_t kMaxSamples = 64;  // K
+constexpr int32_t kMaxWindowRows = 32;
 
 // The image of one head and batch that kernels read pixels from: a zero zone of `image_zone` pixels, then each level
 // with a row of zeros above and below and a column of zeros in front of each row, which also ends the row before.
@@ -22,6 +23,20 @@ struct LevelTiling {
   int32_t resident_start;  // the same in the part of the image that is kept in UB; -1: this level is not
   int32_t plane_start;     // bytes, of the row of zeros above in UB (kernels/planes.h)
   int32_t plane_row;       // bytes from row to row there; 0: not in planes
+  int32_t window_width;    // pixels of the gradient's window in UB (kernels/gradient_window.h); 0: this level has none
+  int32_t window_height;
+  int32_t window_start;  // pixels, in UB
+};
+
+// Queries that are the pixels of a level, in an encoder: cut into strips of columns, those into groups of rows. Groups
+// of a strip follow one another, so that tiles that do so sample much the same pixels.
+struct GridTiling {
+  int32_t first_query;
+  int32_t height;
+  int32_t width;
+  int32_t strips;
+  int32_t groups;      // of rows, in a strip: the tiles
+  int32_t first_tile;  // of a head
 };
 
 // What a sample has as its place when all of it is outside of its level.
@@ -47,6 +62,9 @@ struct Tiling {
   int32_t image_zone;       // pixels of zeros in front: the longest row of the image and two
   int32_t tile_queries;     // T, queries of a tile, a multiple of 16
   int32_t tiles;            // of one head and batch; queries are spread evenly
+  int32_t num_grids;        // 0: a tile is a range of queries
+  int32_t block_groups;     // groups of rows that share windows of the gradient
+  int32_t window_pixels;    // of all windows
   int32_t resident_pixels;  // of the resident image, zone included; 0: none
   int32_t resident_zone;
   int32_t num_fetched;  // samples of levels that are not resident
@@ -65,6 +83,7 @@ struct Tiling {
   int32_t level_order;              // scatter of gradients: 1: core j starts at level j mod L, 0: all at level 0
   int32_t corner_gathers;           // pairs of pixels, forward: 1: a gather for each of them, 0: one for both
   LevelTiling level[kMaxLevels];
+  GridTiling grid[kMaxLevels];
   uint8_t order[kMaxSamples];     // of the samples of a query: resident ones spread among the others
   uint8_t level_of[kMaxSamples];  // by sample
 };
