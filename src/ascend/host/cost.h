@@ -35,7 +35,6 @@ Cost RowsForwardCost(const Problem& problem, const Chip& chip, const xmsda_ascen
 Cost RowsBackwardCost(const Problem& problem, const Chip& chip, const xmsda_ascend::Tiling& tiling,
                       const Timing& timing = {});
 
-// The total of a pass with the tiling that `choice` leads to; infinite when there is none.
 // A pass by any variant of Variants() but "auto", with the tiling that it has on this chip; infinite when there is
 // none. How near it comes to the simulator: docs/ascend.md.
 Cost DraftPass(const Problem& problem, const Chip& chip, const Variant& variant, const Timing& timing, bool backward);
@@ -48,6 +47,8 @@ Cost NoCost();  // infinite
 // Queues overlap, but not wholly: the others cost the busiest one a twentieth of their time.
 double Together(const Cost& cost);
 
+// For Variant::estimate: the total of a pass, with the tiling that `choice` leads to; infinite when there is none.
 double EstimateRows(const Problem& problem, const Chip& chip, const RowsChoice& choice, bool backward);
+double EstimateLibraryDb(const Problem& problem, const Chip& chip, bool backward);
 
 }  // namespace xmsda::ascend

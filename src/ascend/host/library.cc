@@ -14,6 +14,7 @@
 #include "aclrtlaunch_xmsda_library_forward_f32.h"
 #include "aclrtlaunch_xmsda_narrow_bf16.h"
 #include "aclrtlaunch_xmsda_narrow_f16.h"
+#include "ascend/host/cost.h"
 #include "ascend/host/launch.h"
 #include "ascend/host/variants.h"
 
@@ -123,6 +124,6 @@ constinit const Variant kLibraryDb = {"library-db",
                                       LibraryForward<2>,
                                       GradientWorkspace,
                                       LibraryBackward<2>,
-                                      nullptr};
+                                      EstimateLibraryDb};
 
 }  // namespace xmsda::ascend
