@@ -28,15 +28,21 @@ sdist=("$work"/xmsda-*.tar.gz)
 tar -xf "${sdist[0]}" -C "$work"
 
 say "wheel: from the sdist"
+# The sdist's own tree has no .venv to look for them in.
+onnxruntime=()
+headers="$ROOT/.venv/onnxruntime-headers/onnxruntime"
+[ ! -d "$headers" ] ||
+  onnxruntime=(-C "cmake.define.XMSDA_ONNXRUNTIME_INCLUDE_DIR=$(dirname "$(find "$headers" -name onnxruntime_cxx_api.h | head -1)")")
 # torch is in .venv already: neither an isolated build nor the resolver may fetch another one.
 "$PYTHON" -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir "$work/linux" \
   -C "cmake.define.XMSDA_WERROR=${XMSDA_WERROR:-OFF}" -C "cmake.define.XMSDA_ASCEND=${XMSDA_ASCEND:-OFF}" \
-  "${sdist[0]%.tar.gz}"
+  "${onnxruntime[@]}" "${sdist[0]%.tar.gz}"
 
 say "wheel: manylinux"
-# torch, and in time OpenVINO, are loaded before these files by the packages that bring them; everything else that is
-# not in the policy would be copied into the wheel. No --plat: the tag is the oldest system that the symbols allow.
-"$PYTHON" -m auditwheel repair --exclude libtorch_cpu.so --exclude libc10.so --exclude 'libopenvino*.so*' --exclude 'libtbb.so*' \
+# torch, and OpenVINO with its oneTBB, are loaded before these files by the packages that bring them; everything else that
+# is not in the policy would be copied into the wheel. No --plat: the tag is the oldest system that the symbols allow.
+"$PYTHON" -m auditwheel repair --exclude libtorch_cpu.so --exclude libc10.so --exclude 'libopenvino*' \
+  --exclude 'libtbb.so*' \
   --wheel-dir "$work/manylinux" "$work"/linux/xmsda-*.whl >"$work/auditwheel.log" 2>&1 || {
   cat "$work/auditwheel.log"
   die "wheel.sh: auditwheel refuses the wheel"

@@ -97,7 +97,18 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Clean:
     link_packages(Path(torch.__file__).parents[1], folder / "packages")
     (site / "packages.pth").write_text(f"{folder / 'packages'}\n")
     python = folder / "venv" / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", wheel]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        str(wheel),
+    ]
     process = subprocess.run(install, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     (folder / "bin").mkdir()
@@ -133,7 +144,7 @@ def test_wheel_has_no_simulator_and_copies_no_library(wheel: Path) -> None:
     # auditwheel puts what it copies into xmsda.libs.
     assert [name for name in names if name.split("/")[0] not in ("xmsda", f"xmsda-{xmsda.__version__}.dist-info")] == []
     assert "xmsda/py.typed" in names
-    # 400 kB today.
+    # 1.3 MB with both libraries for other runtimes.
     assert wheel.stat().st_size < 2_000_000
 
 
