@@ -74,7 +74,9 @@ def prepare(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     value, shapes, starts, locations, weights = tensors
     if isinstance(value, Tensor) and value.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         got = str(value.dtype).removeprefix("torch.")
-        raise ValueError(f"value: expected float32, float16 or bfloat16, as the Ascend kernels take no other, got {got}")
+        raise ValueError(
+            f"value: expected float32, float16 or bfloat16, as the Ascend kernels take no other, got {got}"
+        )
     if value.dtype == locations.dtype == weights.dtype != torch.float32:
         locations, weights = locations.float(), weights.float()
     return value, shapes, starts, locations, weights

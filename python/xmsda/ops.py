@@ -91,9 +91,9 @@ def ms_deform_attn(
         Whether 0 and 1 are the centres of the outermost pixels instead of the borders of the level.
     backend : {"cpu", "ascend-sim"}
         "ascend-sim" runs the kernels for Huawei's Ascend 910B on a simulator, bit by bit and slowly, in builds that
-        have it (`xmsda.ascend.is_available`); tensors stay on the CPU. Value float32, float16 or bfloat16, bilinear sampling,
-        within the limits of the kernels. Locations and weights of the same two bytes as value are converted to float32,
-        which the kernels want, and their gradients back.
+        have it (`xmsda.ascend.is_available`); tensors stay on the CPU. Value float32, float16 or bfloat16, bilinear
+        sampling, within the limits of the kernels. Locations and weights of the same two bytes as value are converted
+        to float32, which the kernels want, and their gradients back.
     chip : str, optional
         Of the simulator: "910b1" to "910b4" or the path of a table. None: what ASCSIM_CHIP says, or "910b2".
     variant : str, optional

@@ -59,8 +59,8 @@ def simulated_call(case: Case, dtype: torch.dtype) -> Call:
 def bounds_of(call: Call, grad_output: Tensor, dtype: torch.dtype, variant: str) -> list[Tensor]:
     """Bounds of `tolerance`, and with float16 value that of the corners' weights in variants that round them.
 
-    The forward pass of these rounds each of them to float16: by 2^-11 of it, or by 2^-25 where it is subnormal. Four corners of
-    a sample have at most the largest value.
+    The forward pass of these rounds each of them to float16: by 2^-11 of it, or by 2^-25 where it is subnormal. Four
+    corners of a sample have at most the largest value.
     """
     bounds = tolerance(call, grad_output, dtype, torch.float32)
     if dtype == torch.float16 and variant in F16_WEIGHTS:

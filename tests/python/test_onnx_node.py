@@ -77,7 +77,7 @@ def test_body_in_the_reference_evaluator() -> None:
     from onnx.reference import ReferenceEvaluator
 
     tensors = inputs(LEVELS, POINTS)
-    evaluator = ReferenceEvaluator(node_model(POINTS))
+    evaluator: Any = ReferenceEvaluator(node_model(POINTS))
     names = ["value", "spatial_shapes", "level_start_index", "sampling_locations", "attention_weights"]
     got = evaluator.run(None, dict(zip(names, arrays(tensors), strict=True)))[0]
     assert_close(got, expected(tensors, POINTS, False), 1e-5)
@@ -94,7 +94,7 @@ def test_many_queries_on_threads(road: str, threads: int) -> None:
 
 
 @pytest.mark.parametrize("sizes", [{"batch": 0}, {"queries": 0}, {"heads": 0}, {"channels": 0}], ids=str)
-def test_zero_sizes(sizes: dict[str, int]) -> None:
+def test_zero_sizes(sizes: dict[str, Any]) -> None:
     tensors = inputs(LEVELS, POINTS, **sizes)
     got = runner("onnxruntime", node_model(POINTS))(arrays(tensors))[0]
     assert got.shape == expected(tensors, POINTS, False).shape

@@ -24,7 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 # after it. Without what compiles: torch's own compiler calls a C++ compiler.
 TESTS = [
     *("conftest.py", "transformers_check.py", "transformers_zoo.py", "problems.py", "test_abi.py", "test_nn.py"),
-    *(f"test_op_{name}.py" for name in ("autograd", "errors", "memory", "modes", "targets", "threads", "values")),
+    *(
+        f"test_op_{name}.py"
+        for name in ("autograd", "errors", "fused", "memory", "modes", "targets", "threads", "values")
+    ),
 ]
 # What test_abi.py reads files with; no more of binutils, and nothing of gcc.
 TOOLS = ("nm", "readelf")
