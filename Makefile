@@ -3,11 +3,11 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel abi demo test test-long bench bench-integrations reproduce validate-sim lint format clean
+.PHONY: help setup build wheel abi demo test test-long bench bench-integrations reproduce tune explore validate-sim lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
-	@echo 'Variables: ARGS="..." for demo, bench, bench-integrations and reproduce, QUICK=1 for bench, JOBS=n'
+	@echo 'Variables: ARGS="..." for demo and all that measures or simulates, QUICK=1 for bench, JOBS=n'
 
 setup: ## install all Debian and Python packages that any target needs
 	@scripts/setup.sh all
@@ -47,7 +47,15 @@ bench-integrations: ## the bars of the integrations; exit code 1 when one is mis
 
 reproduce: ## the paper's comparison on the simulated Ascend chip; ARGS=--quick takes three minutes
 	@scripts/setup.sh reproduce
-	@scripts/reproduce.sh $(ARGS)
+	@scripts/reproduce.sh bench.ascend $(ARGS)
+
+tune: ## the tuner over the comparison's rows, its draft against the simulator
+	@scripts/setup.sh reproduce
+	@scripts/reproduce.sh bench.ascend.tune $(ARGS)
+
+explore: ## which chip the operator would want: a search over the simulated chip's constants
+	@scripts/setup.sh reproduce
+	@scripts/reproduce.sh bench.ascend.explore $(ARGS)
 
 validate-sim: ## the figures published of the chip against the simulator: docs/validation.md
 	@scripts/setup.sh sim

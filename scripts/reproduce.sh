@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the driver and the microbenchmarks and simulates the paper's comparison: reproduce.sh [option of bench.ascend...]
+# Builds the driver and the microbenchmarks and runs a module that simulates with them: reproduce.sh MODULE [option...]
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,4 +11,4 @@ if ! cmake --preset reproduce -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >build/reprod
   exit 1
 fi
 cmake --build build/reproduce --target xmsda_driver xmsda_ascend_micro ascsim_tool
-exec "$PYTHON" -m bench.ascend "$@"
+exec "$PYTHON" -m "$@"

@@ -24,7 +24,7 @@ add_test() {
   [ "$(uname -m)" != x86_64 ] || APT+=("${CROSS[@]}")
   # pkgconf: for the C++ package's file; binutils come with g++.
   APT+=(pkgconf)
-  REQUIREMENTS+=(requirements-test.txt requirements-bench.txt requirements-wheel.txt)
+  REQUIREMENTS+=(requirements-test.txt requirements-bench.txt requirements-wheel.txt requirements-reproduce.txt)
   INTEGRATIONS=yes
   HEADERS=yes
   ORT_HEADERS=yes
@@ -41,7 +41,7 @@ case "$GROUP" in
   build | demo) ;;
   wheel) REQUIREMENTS+=(requirements-wheel.txt) ;;
   sim) APT+=(libcli11-dev nlohmann-json3-dev libgtest-dev "${SIMULATOR[@]}") ;;
-  reproduce) APT+=("${DRIVER[@]}" "${SIMULATOR[@]}") ;;
+  reproduce) APT+=("${DRIVER[@]}" "${SIMULATOR[@]}") && REQUIREMENTS+=(requirements-reproduce.txt) ;;
   test) add_test ;;
   bench) add_bench ;;
   all) add_test && add_bench ;;
