@@ -35,10 +35,13 @@ HWY_INLINE const auto& LevelsOf(const SampleSource& s) {
   }
 }
 
-// Highway's Exp gives 0 for NaN.
+// e^x of x <= 0. Highway's Exp gives 0 for NaN and below -104 (float) and -1000 (double), but converts any x to an
+// integer first, which plain C++, its target without vectors, leaves undefined for what does not fit.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ExpOrNaN(D d, V x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+  const auto nan = hn::IsNaN(x);
+  const V least = hn::Set(d, sizeof(hn::TFromD<D>) == 4 ? -105 : -1001);
+  return hn::IfThenElse(nan, x, hn::Exp(d, hn::Max(hn::IfThenZeroElse(nan, x), least)));
 }
 
 // w[0, n) becomes its softmax. A NaN or +infinity makes all of it NaN, as in torch.
