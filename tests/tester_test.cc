@@ -86,7 +86,8 @@ TEST(Tester, SmallErrorsAreCaughtInRandomMode) {
 
 // A location whose scaled coordinate is just finite is outside, and certain to be.
 TEST(Tester, LocationsNearTheEndOfDouble) {
-  for (const char* problem : {"b1_q3_m1_d2_p2_f64_l1x1,5x3", "b1_q3_m1_d2_p2_f64_l1x1,5x3_discrete"}) {
+  for (const char* problem :
+       {"b1_q3_m1_d2_p2_f64_l1x1,5x3", "b1_q3_m1_d2_p2_f64_l1x1,5x3_discrete", "b1_q3_m1_d2_p2_f64_l1x1,5x3_border"}) {
     CaseData data = MakeCase({Parse(problem), Pattern::kUniform});
     const size_t count = data.locations.size() / sizeof(double);
     for (size_t i = 0; i < count; ++i) {

@@ -89,12 +89,15 @@ void BilinearAxis(const Problem& problem, const Arithmetic& arithmetic, double u
   const auto slope_at = [&](double t, double centre) {
     return border && !(t > 0 && t < rule.last) ? 0 : Slope(t, centre);
   };
+  // Far outside a border nothing is left of an e as large as a double can be; a hat is never off by more than 1.
+  const double off = border ? std::max(clamp(x + e) - clamp(x), clamp(x) - clamp(x - e)) : std::min(e, 1.0);
   for (int64_t i = first; i <= last; ++i) {
     const double centre = static_cast<double>(i);
     const double slope = slope_at(x, centre);
     const double slope_error =
         e > 0.25 ? 2 : std::max(std::abs(slope_at(x - e, centre) - slope), std::abs(slope_at(x + e, centre) - slope));
-    window->push_back({i, std::max(0.0, 1 - std::abs(clamp(x) - centre)), e + 2 * arithmetic.unit, slope, slope_error});
+    window->push_back(
+        {i, std::max(0.0, 1 - std::abs(clamp(x) - centre)), off + 2 * arithmetic.unit, slope, slope_error});
   }
 }
 
