@@ -21,8 +21,8 @@ from typing import Any
 import torch
 
 from xmsda import _export
-from xmsda._library import FORWARD
-from xmsda._onnx_function import DOMAIN, MIN_OPSET, OP_TYPE, VERSION, function_proto, schema
+from xmsda._onnx_function import DOMAIN, MIN_OPSET, VERSION, function_proto, schema
+from xmsda._onnx_translation import translations
 
 __all__ = ["add_function", "export", "library_path", "openvino_library_path", "schema", "translation_table"]
 
@@ -73,13 +73,13 @@ def export(model: Any, args: tuple[Any, ...] = (), f: Any = None, **options: Any
 
 
 def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """The operator's entry for ``custom_translation_table`` of torch.onnx.export, for those who call it themselves.
+    """The operators' entries for ``custom_translation_table`` of torch.onnx.export, for those who call it themselves.
 
     A program that is exported with it needs `add_function` for the body. `patch` leaves calls inside of
     torch.onnx.export to the original implementation; only `export` makes them the operator.
     """
     _check_packages()
-    return {FORWARD: _translation()}
+    return translations()
 
 
 def add_function(program: Any) -> None:
@@ -158,48 +158,3 @@ def _check_packages() -> None:
 def _check_opset(version: int | None) -> None:
     if version is not None and not MIN_OPSET <= version <= _MAX_OPSET:
         raise ValueError(f"opset_version: expected {MIN_OPSET} to {_MAX_OPSET}, or None, got {version}")
-
-
-def _translation() -> Callable[..., Any]:
-    import onnxscript
-
-    node = onnxscript.values.Op(onnxscript.values.Opset(DOMAIN, VERSION), OP_TYPE, schema())
-    standard = getattr(onnxscript, f"opset{MIN_OPSET}")
-
-    def ms_deform_attn_forward(
-        value: Any,
-        spatial_shapes: Any,
-        level_start_index: Any,
-        sampling_locations: Any,
-        attention_weights: Any,
-        points: Any,
-        discrete: bool,
-        target: str,
-    ) -> Any:
-        del target
-        shapes = standard.Cast(spatial_shapes, to=onnxscript.INT64.dtype)
-        if level_start_index is None:
-            pixels = standard.ReduceProd(shapes, standard.Constant(value_ints=[1]), keepdims=0)
-            level_start_index = standard.CumSum(pixels, standard.Constant(value_int=0), exclusive=1)
-        else:
-            level_start_index = standard.Cast(level_start_index, to=onnxscript.INT64.dtype)
-        counts = list(points or [])
-        if not counts:
-            levels, count = spatial_shapes.shape[0], sampling_locations.shape[4]
-            if not (isinstance(levels, int) and isinstance(count, int)):
-                raise ValueError(
-                    "sampling_locations: expected numbers of levels and points that are known at export, got "
-                    f"{list(sampling_locations.shape)}: leave these axes out of dynamic_shapes"
-                )
-            counts = [count] * levels
-        return node(
-            value,
-            shapes,
-            level_start_index,
-            sampling_locations,
-            attention_weights,
-            points=counts,
-            discrete=int(discrete),
-        )
-
-    return ms_deform_attn_forward
