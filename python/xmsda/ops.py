@@ -127,6 +127,8 @@ def ms_deform_attn(
     if method not in _METHODS:
         raise ValueError(f"method: expected 'bilinear' or 'discrete', got {method!r}")
     discrete = _METHODS[method]
+    if backend != "cpu" or chip is not None or variant is not None:
+        ascend.check_backend(backend, chip, variant)
     if padding_mode != "zeros" or align_corners is not False:
         mode = _mode(method, padding_mode, align_corners)
         if backend != "cpu":
@@ -144,8 +146,6 @@ def ms_deform_attn(
         )
     if not isinstance(value, Tensor):
         value = _joined(value, spatial_shapes, level_start_index)
-    if backend != "cpu" or chip is not None or variant is not None:
-        ascend.check_backend(backend, chip, variant)
     points = None if points_per_level is None else _points(points_per_level)
     if not isinstance(spatial_shapes, Tensor):
         spatial_shapes = shapes_tensor(spatial_shapes)

@@ -227,12 +227,16 @@ def test_real_mmcv_without_its_extension() -> None:
                          level_start_index=starts)
         parameters = tuple(attention.parameters())
         before = t.gradients(attention(**arguments), parameters)
+        # The levels in another order, which the kernel behind Function heeds.
+        order = torch.stack([shapes[1].prod(), 0 * starts[0]])
+        swapped = t.gradients(function.apply(value, shapes, order, locations, weights, 2), leaves)
         assert "grid" in t.graph(attention(**arguments))
         handle = integration.patch()
         assert len(handle.names) == 2 and not handle.skipped, (handle.names, handle.skipped)
         after = t.gradients(attention(**arguments), parameters)
         assert "grid" not in t.graph(attention(**arguments))
         t.assert_close(after, before, 1e-12)
+        t.assert_close(t.gradients(function.apply(value, shapes, order, locations, weights, 2), leaves), swapped, 1e-13)
         for call in (lambda: function.apply(value, shapes, starts, locations, weights, 2),
                      lambda: module.multi_scale_deformable_attn_pytorch(value, shapes, locations, weights)):
             t.assert_close(t.gradients(call(), leaves), t.expected(), 1e-13)

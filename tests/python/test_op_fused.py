@@ -188,6 +188,19 @@ def test_autocast_keeps_offsets_precise() -> None:
     torch.testing.assert_close(output.float(), expected, rtol=2e-2, atol=2e-2)
 
 
+def test_options_of_other_backends_are_refused_with_any_padding() -> None:
+    with pytest.raises(ValueError, match="chip: expected None with backend 'cpu', got '910b2'"):
+        xmsda.ms_deform_attn(
+            torch.rand(2, 24, 3, 4),
+            SHAPES,
+            None,
+            torch.rand(2, 6, 3, 2, 2, 2),
+            torch.rand(2, 6, 3, 2, 2),
+            padding_mode="border",
+            chip="910b2",
+        )
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

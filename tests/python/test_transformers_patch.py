@@ -293,6 +293,23 @@ def test_fused_modules_and_their_weights(counter: Counter) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
+def test_fused_modules_refuse_what_their_originals_refuse(counter: Counter) -> None:
+    from transformers.models.deformable_detr import modeling_deformable_detr as modeling
+
+    config: Any = zoo.build(zoo.CASES["deformable_detr"])[0].config
+    module = modeling.DeformableDetrMultiscaleDeformableAttention(config, config.encoder_attention_heads, 2)
+    shapes = [(3, 4), (2, 2)] + [(1, 1)] * (config.num_feature_levels - 2)
+    pixels = sum(height * width for height, width in shapes)
+    with patch(counter), pytest.raises(ValueError, match="align the spatial shapes"):
+        module(
+            torch.rand(1, 5, config.d_model),
+            encoder_hidden_states=torch.rand(1, pixels + 1, config.d_model),
+            reference_points=torch.rand(1, 5, len(shapes), 2),
+            spatial_shapes=torch.tensor(shapes),
+            spatial_shapes_list=shapes,
+        )
+
+
 def test_modules_that_compute_something_else_are_not_fused(monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers.models.deformable_detr import modeling_deformable_detr as modeling
 

@@ -87,7 +87,13 @@ def replace_forward(original: Callable[..., Any], is_active: Callable[[], bool])
         *others: Any,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        if not is_active() or not _serves(self, hidden_states, encoder_hidden_states, reference_points):
+        if (
+            not is_active()
+            or not _serves(self, hidden_states, encoder_hidden_states, reference_points)
+            # The original says what is wrong.
+            or spatial_shapes_list is None
+            or sum(height * width for height, width in spatial_shapes_list) != encoder_hidden_states.shape[1]
+        ):
             return original(
                 self,
                 hidden_states,

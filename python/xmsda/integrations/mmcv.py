@@ -81,7 +81,14 @@ def _apply(handle: Replaced, original: Any) -> Any:
                 attention_weights,
                 im2col_step,
             )
-        return base._run(value, value_spatial_shapes, sampling_locations, attention_weights, common)
+        return base._run(
+            value,
+            value_spatial_shapes,
+            sampling_locations,
+            attention_weights,
+            common,
+            starts=value_level_start_index,
+        )
 
     return apply
 

@@ -165,11 +165,12 @@ def _run(
     common: torch.dtype,
     points: Sequence[int] | None = None,
     method: str = "bilinear",
+    starts: Tensor | None = None,
 ) -> Tensor:
+    # Those of transformers give no `starts`: the originals ignore them and take the levels as consecutive.
     def call() -> Tensor:
-        # No level_start_index: the originals ignore it and take the levels as consecutive.
         return ms_deform_attn(
-            value, shapes, None, locations.to(common), weights.to(common), points_per_level=points, method=method
+            value, shapes, starts, locations.to(common), weights.to(common), points_per_level=points, method=method
         )
 
     if not torch.is_autocast_enabled("cpu"):

@@ -8,7 +8,6 @@
 namespace xmsda::ascend {
 namespace {
 
-using xmsda_ascend::LevelTiling;
 using xmsda_ascend::Tiling;
 
 constexpr double kGroup = 24;  // V: until the results of a short instruction may be used
