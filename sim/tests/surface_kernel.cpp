@@ -15,7 +15,7 @@ struct Tiling {
 };
 
 template <typename T>
-__aicore__ inline void Copies(Scratch& ub, TPipe* pipe, GM_ADDR data) {
+SURFACE_PART void Copies(Scratch& ub, TPipe* pipe, GM_ADDR data) {
   GlobalTensor<T> gm, sized;
   gm.SetGlobalBuffer((__gm__ T*)data);
   sized.SetGlobalBuffer((__gm__ T*)data, 4096 / sizeof(T));
@@ -46,7 +46,7 @@ __aicore__ inline void Copies(Scratch& ub, TPipe* pipe, GM_ADDR data) {
 }
 
 template <typename T>
-__aicore__ inline void Atomics(Scratch& ub, GM_ADDR data) {
+SURFACE_PART void Atomics(Scratch& ub, GM_ADDR data) {
   GlobalTensor<T> gm;
   gm.SetGlobalBuffer((__gm__ T*)data, 4096 / sizeof(T));
   SetAtomicAdd<T>();
@@ -60,7 +60,7 @@ __aicore__ inline void Atomics(Scratch& ub, GM_ADDR data) {
 }
 
 template <typename T>
-__aicore__ inline void Fills(GM_ADDR data) {
+SURFACE_PART void Fills(GM_ADDR data) {
   GlobalTensor<T> gm;
   gm.SetGlobalBuffer((__gm__ T*)data, 4096 / sizeof(T));
   Fill(gm, 512, T(0));
@@ -70,7 +70,7 @@ __aicore__ inline void Fills(GM_ADDR data) {
 }
 
 // Tensors as objects.
-__aicore__ inline void Tensors(Scratch& ub, GM_ADDR data) {
+SURFACE_PART void Tensors(Scratch& ub, GM_ADDR data) {
   LocalTensor<float> t = ub.At<float>(0), other;
   t.SetValue(0, 1);
   t.SetValue(1, 2.5f);
@@ -128,7 +128,7 @@ __aicore__ inline void Tensors(Scratch& ub, GM_ADDR data) {
 }
 
 // Queues, buffers, events.
-__aicore__ inline void Framework(TPipe& pipe, GM_ADDR data) {
+SURFACE_PART void Framework(TPipe& pipe, GM_ADDR data) {
   TQue<TPosition::VECIN, 2> in;
   TQue<QuePosition::VECOUT, 1> out;
   TQueBind<TPosition::VECIN, TPosition::VECOUT, 1> bind;
@@ -185,12 +185,12 @@ __aicore__ inline void Framework(TPipe& pipe, GM_ADDR data) {
 }
 
 template <HardEvent event>
-__aicore__ inline void Event() {
+SURFACE_PART void Event() {
   SetFlag<event>(EVENT_ID2);
   WaitFlag<event>(EVENT_ID2);
 }
 
-__aicore__ inline void Synchronisation() {
+SURFACE_PART void Synchronisation() {
   Event<HardEvent::MTE2_V>();
   Event<HardEvent::V_MTE2>();
   Event<HardEvent::V_MTE3>();
@@ -219,7 +219,7 @@ __aicore__ inline void Synchronisation() {
   CrossCoreWaitFlag<0, PIPE_V>(4);
 }
 
-__aicore__ inline void Scalars(Scratch& ub, GM_ADDR workspace) {
+SURFACE_PART void Scalars(Scratch& ub, GM_ADDR workspace) {
   int64_t n = ScalarGetSFFValue<1>(uint64_t{8}) + ScalarGetCountOfValue<0>(uint64_t{8});
   n += ScalarCountLeadingZero(uint64_t{1}) + CountBitsCntSameAsSignBit(int64_t{1});
   uint64_t bits = sbitset1(uint64_t{0}, 3);
@@ -254,7 +254,7 @@ __aicore__ inline void Scalars(Scratch& ub, GM_ADDR workspace) {
   (void)bits, (void)rounded, (void)b;
 }
 
-__aicore__ inline void Printing(Scratch& ub, GM_ADDR data) {
+SURFACE_PART void Printing(Scratch& ub, GM_ADDR data) {
   printf("block %d of %u: %f %s\n", int32_t(GetBlockIdx()), uint32_t(GetBlockNum()), 1.5, "text");
   PRINTF("half %f\n", half(1.5f));
   AscendC::PRINTF("%x\n", 16);
@@ -266,7 +266,7 @@ __aicore__ inline void Printing(Scratch& ub, GM_ADDR data) {
   DumpTensor(ub.At<half>(0), 2, 8, ShapeInfo(2, dims));
 }
 
-__aicore__ inline void L1(TPipe& pipe, GM_ADDR data) {
+SURFACE_PART void L1(TPipe& pipe, GM_ADDR data) {
   TBuf<TPosition::A1> l1;
   pipe.InitBuffer(l1, 4096);
   GlobalTensor<half> gm;

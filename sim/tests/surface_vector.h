@@ -23,6 +23,9 @@ class Scratch {
   TBuf<TPosition::VECCALC> buffer_;
 };
 
+// A frame of its own for each: in one, with what AddressSanitizer puts between variables, they fill the kernel's stack.
+#define SURFACE_PART __aicore__ inline __attribute__((noinline))
+
 // Count form; masks bit by bit and by count; the register's mask with MASK_PLACEHOLDER.
 #define SURFACE_BINARY(Name, T)                                                \
   do {                                                                         \
@@ -85,7 +88,7 @@ class Scratch {
   Form(Name, half);              \
   Form(Name, float)
 
-__aicore__ inline void Arithmetic(Scratch& ub) {
+SURFACE_PART void Arithmetic(Scratch& ub) {
   SURFACE_FOUR(SURFACE_BINARY, Add);
   SURFACE_FOUR(SURFACE_BINARY, Sub);
   SURFACE_FOUR(SURFACE_BINARY, Mul);
@@ -128,7 +131,7 @@ __aicore__ inline void Arithmetic(Scratch& ub) {
 }
 
 template <typename T, typename U>
-__aicore__ inline void MulAdds(Scratch& ub) {
+SURFACE_PART void MulAdds(Scratch& ub) {
   LocalTensor<T> d = ub.At<T>(0);
   LocalTensor<U> a = ub.At<U>(1), b = ub.At<U>(2);
   uint64_t bits[2] = {FULL_MASK, sizeof(T) == 2 ? FULL_MASK : 0};
@@ -149,7 +152,7 @@ __aicore__ inline void MulAdds(Scratch& ub) {
 }
 
 template <typename T>
-__aicore__ inline void Moves(Scratch& ub) {
+SURFACE_PART void Moves(Scratch& ub) {
   LocalTensor<T> d = ub.At<T>(0), a = ub.At<T>(1);
   uint64_t bits[2] = {FULL_MASK, sizeof(T) == 2 ? FULL_MASK : 0};
   const uint64_t first = 256 / sizeof(T);
@@ -182,7 +185,7 @@ __aicore__ inline void Casts(Scratch& ub, RoundMode mode) {
   ResetMask();
 }
 
-__aicore__ inline void AllCasts(Scratch& ub) {
+SURFACE_PART void AllCasts(Scratch& ub) {
   for (RoundMode mode : {RoundMode::CAST_RINT, RoundMode::CAST_FLOOR, RoundMode::CAST_CEIL, RoundMode::CAST_ROUND,
                          RoundMode::CAST_TRUNC}) {
     Casts<int32_t, float>(ub, mode);
@@ -213,7 +216,7 @@ __aicore__ inline void AllCasts(Scratch& ub) {
 }
 
 template <typename T>
-__aicore__ inline void Comparisons(Scratch& ub) {
+SURFACE_PART void Comparisons(Scratch& ub) {
   LocalTensor<T> d = ub.At<T>(0), a = ub.At<T>(1), b = ub.At<T>(2);
   LocalTensor<uint8_t> m = ub.At<uint8_t>(3);
   uint64_t bits[2] = {FULL_MASK, sizeof(T) == 2 ? FULL_MASK : 0};
@@ -248,7 +251,7 @@ __aicore__ inline void Comparisons(Scratch& ub) {
 }
 
 template <typename T>
-__aicore__ inline void Gathers(Scratch& ub) {
+SURFACE_PART void Gathers(Scratch& ub) {
   LocalTensor<T> d = ub.At<T>(0), a = ub.At<T>(4);
   using Pattern = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
   LocalTensor<uint32_t> offsets = ub.At<uint32_t>(8);
@@ -273,7 +276,7 @@ __aicore__ inline void Gathers(Scratch& ub) {
 }
 
 template <typename T>
-__aicore__ inline void Reductions(Scratch& ub) {
+SURFACE_PART void Reductions(Scratch& ub) {
   LocalTensor<T> d = ub.At<T>(0), a = ub.At<T>(1), work = ub.At<T>(2);
   uint64_t bits[2] = {FULL_MASK, sizeof(T) == 2 ? FULL_MASK : 0};
   const int32_t first = 256 / sizeof(T);
@@ -322,7 +325,7 @@ __aicore__ inline void Reductions(Scratch& ub) {
   BroadCast<T, 2, 1, false>(d, a, to, from, ub.At<uint8_t>(3));
 }
 
-__aicore__ inline void Permutations(Scratch& ub) {
+SURFACE_PART void Permutations(Scratch& ub) {
   LocalTensor<half> d = ub.At<half>(0), a = ub.At<half>(1);
   Transpose(d, a);
   LocalTensor<half> to[16], from[16];
