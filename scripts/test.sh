@@ -9,13 +9,14 @@ cd "$ROOT"
 # examples on 64-bit Arm, and the Python tests marked slow.
 FUZZ_SECONDS=90
 SIM_FUZZ_SECONDS=45
-# loadgroup: the tests of one training of the demonstration stay in one process.
-PYTEST=(-n "$JOBS" --dist loadgroup -m "not slow")
+# loadfile: the tests of a file, which share a training of the demonstration or a wheel, stay in one process. (The
+# groups of pytest-xdist 3.8 do nothing under pytest 9.2.)
+PYTEST=(-n "$JOBS" --dist loadfile -m "not slow")
 if [ "${LONG:-0}" = 1 ]; then
   FUZZ_SECONDS=600
   SIM_FUZZ_SECONDS=600
   export XMSDA_TEST_SECONDS=300 XMSDA_TEST_ALL_SIMULATED=1
-  PYTEST=(-n "$JOBS" --dist loadgroup)
+  PYTEST=(-n "$JOBS" --dist loadfile)
 fi
 # One object for builds in several folders.
 export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1
