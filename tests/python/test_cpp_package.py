@@ -21,8 +21,6 @@ PROGRAM = "b1_q256_m8_d4_p1_f32_l8x8,4x4 with 2 threads on {target}: output[0] =
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files"),
-    # Each build once, not once in each worker of pytest-xdist (with --dist loadgroup).
-    pytest.mark.xdist_group("cpp_package"),
 ]
 
 

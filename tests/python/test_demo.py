@@ -65,8 +65,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(directory, process.stdout, json.loads((directory / "results.json").read_text()))
 
 
-# One training, not one in each worker of pytest-xdist (with --dist loadgroup).
-@pytest.mark.xdist_group("demo")
 class TestTraining:
     @pytest.mark.parametrize("view", ["photo", "mirror"])
     def test_finds_the_objects(self, trained: Finished, view: str) -> None:

@@ -81,7 +81,6 @@ def first_gradients(out: Path) -> list[torch.Tensor]:
 
 # Slow for the time being: beside much other work a rank sometimes aborts (SIGABRT), for a reason not found yet.
 @pytest.mark.slow
-@pytest.mark.xdist_group("ddp")
 class TestTraining:
     def test_two_processes_have_the_gradients_of_one(self, tmp_path: Path) -> None:
         losses = [train(processes, tmp_path / str(processes), steps=1)["losses"][0] for processes in (1, 2)]

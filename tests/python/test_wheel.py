@@ -34,8 +34,6 @@ TOOLS = ("nm", "readelf")
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="manylinux"),
-    # One wheel, not one in each worker of pytest-xdist (with --dist loadgroup).
-    pytest.mark.xdist_group("wheel"),
 ]
 
 
