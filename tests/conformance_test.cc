@@ -200,9 +200,10 @@ void Poison(const Buffer& buffer, DType dtype, uint64_t seed, int64_t one_in) {
 // others never leak.
 TEST(Conformance, NotFiniteInputs) {
   for (const char* type : kTypes) {
-    for (const char* sizes : {"b2_q17_m2_d9_p2_l8x8,4x4_", "b1_q1300_m2_d16_p1_l16x16_",
-                              "b1_q17_m2_d9_p2_l8x8,4x4_discrete_", "b1_q17_m2_d9_p2_l8x8,4x4_border_",
-                              "b1_q17_m2_d9_p2_l8x8,4x4_fused2_", "b1_q17_m2_d9_p4_l8x8,4x4_fused4l_"}) {
+    for (const char* sizes :
+         {"b2_q17_m2_d9_p2_l8x8,4x4_", "b1_q1300_m2_d16_p1_l16x16_", "b1_q17_m2_d9_p2_l8x8,4x4_discrete_",
+          "b1_q17_m2_d9_p2_l8x8,4x4_border_", "b1_q17_m2_d9_p2_l8x8,4x4_fused2_", "b1_q17_m2_d9_p4_l8x8,4x4_fused4l_",
+          "b1_q17_m2_d9_p4_l8x8,4x4_discrete_fused4_"}) {
       const Problem problem = Parse(std::string(sizes) + type);
       for (uint64_t seed = 1; seed <= 3; ++seed) {
         // One logit of -infinity, and a softmax of equal logits is not exact any more.

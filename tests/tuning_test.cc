@@ -10,6 +10,7 @@
 
 #include "ascend/host/ablations.h"
 #include "ascend/host/launch.h"
+#include "ascend/host/tiling.h"
 #include "ascend/simulator.h"
 #include "check_all.h"
 
@@ -47,6 +48,23 @@ TEST(Choices, AreWithinLimitsDifferentAndText) {
     }
   }
   EXPECT_TRUE(ascend::Choices(Parse("b1_q0_m2_d32_p4_l16x16"), {}, false).empty());
+}
+
+// In an encoder, where tiles may be rectangles with windows of the gradient: a tile's queries are kept, and a number of
+// tiles, which rectangles do not leave free, goes without windows.
+TEST(Choices, WishesHoldWhereWindowsAre) {
+  const Problem problem = Parse("b1_q1365_m2_d32_p4_l32x32,16x16,8x8,4x4,2x2,1x1_f16_locf32");
+  xmsda_ascend::Tiling tiling = {};
+  ASSERT_TRUE(ascend::TileRowsBackward(problem, {}, {.resident_levels = 0}, &tiling).ok());
+  EXPECT_GT(tiling.window_pixels, 0);
+  for (const int32_t tile : {16, 32}) {
+    ASSERT_TRUE(ascend::TileRowsBackward(problem, {.backward = {.tile = tile}}, {.resident_levels = 0}, &tiling).ok());
+    EXPECT_EQ(tiling.tile_queries, tile);
+  }
+  ASSERT_TRUE(
+      ascend::TileRowsBackward(problem, {.backward = {.tile = 16, .tiles = 86}}, {.resident_levels = 0}, &tiling).ok());
+  EXPECT_EQ(tiling.window_pixels, 0);
+  EXPECT_EQ(tiling.tiles, 86);
 }
 
 TEST(Choices, FewerBytesOfUbGiveFewer) {

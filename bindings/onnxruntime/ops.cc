@@ -142,8 +142,9 @@ struct Op : Ort::CustomOpBase<Op<kValueDType, kLocationDType>, Kernel, /*WithSta
     const auto& locations = context.GetInputShape(onnx_binding::kLocations);
     // Of an unknown shape nothing is said: the kernel checks it when it is there.
     if (value.size() != 4 || locations.size() < 2 || !value[2].IsInt() || !value[3].IsInt()) return Ort::Status{};
-    return context.SetOutputShape(0, {value[0], locations[1], value[2].AsInt() * value[3].AsInt()},
-                                  OrtType(kValueDType));
+    int64_t row = 0;
+    if (__builtin_mul_overflow(value[2].AsInt(), value[3].AsInt(), &row)) return Ort::Status{};
+    return context.SetOutputShape(0, {value[0], locations[1], row}, OrtType(kValueDType));
   }
 };
 

@@ -166,7 +166,8 @@ HWY_INLINE void ReferenceGradient(const SampleSource& s, int64_t query, int64_t 
     Real* reference = to + levels.reference[k];
     reference[0] += gradients[2 * k];
     reference[1] += gradients[2 * k + 1];
-    if (s.components != 4) continue;
+    // A discrete sample has no gradient: 0 times an offset that is not finite would be NaN.
+    if (s.components != 4 || s.sampling == Sampling::kDiscrete) continue;
     const int64_t at = offset + 2 * static_cast<int64_t>(k);
     reference[2] += gradients[2 * k] * (OffsetAt<Real>(s, at) * levels.step[2 * k]);
     reference[3] += gradients[2 * k + 1] * (OffsetAt<Real>(s, at + 1) * levels.step[2 * k + 1]);

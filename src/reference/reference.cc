@@ -130,7 +130,9 @@ void BackwardFused(const Call& call, int64_t b, int64_t m, int64_t q, std::vecto
       if (call.grad_references != nullptr) {
         double* to = call.grad_references->data() + row + call.rules[k].reference * components;
         to[axis] += grad;
-        if (components == 4) to[2 + axis] += grad * samples.offsets[2 * k + axis] * call.rules[k].scale[axis];
+        // A discrete sample has no gradient: 0 times an offset that is not finite would be NaN.
+        if (components == 4 && call.problem.sampling != Sampling::kDiscrete)
+          to[2 + axis] += grad * samples.offsets[2 * k + axis] * call.rules[k].scale[axis];
       }
       // A discrete sample passes nothing on, whatever its box.
       grad = call.problem.sampling == Sampling::kDiscrete ? 0 : grad * samples.steps[2 * k + axis];

@@ -396,14 +396,16 @@ Status TileRowsBackward(const Problem& problem, const Chip& chip, const RowsChoi
       !status.ok()) {
     return status;
   }
+  // Windows go with tiles that are rectangles of a level, whose number is not free.
   if (choice.raw || PixelBytes(problem) / static_cast<int64_t>(DTypeSize(problem.value_dtype)) != 32 ||
-      !QueriesArePixels(problem)) {
+      !QueriesArePixels(problem) || chip.backward.tiles > 0) {
     return {};
   }
   double least = RowsBackwardCost(problem, chip, *tiling).total;
   Tiling t = *tiling;
   for (t.tile_queries = 64; t.tile_queries >= 16; t.tile_queries -= 16) {
     if (choice.tile_queries > 0 && choice.tile_queries != t.tile_queries) continue;
+    if (chip.backward.tile > 0 && chip.backward.tile != t.tile_queries) continue;
     CutGrids(problem, &t);
     for (int32_t windows = 1; windows <= t.num_levels; ++windows) {
       PlaceWindows(windows, &t);

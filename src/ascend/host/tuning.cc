@@ -125,12 +125,10 @@ Status Tuning::Save(const std::string& path) const {
                               {"default_microseconds", entry.default_microseconds}});
   }
   const std::string part = path + ".part";
-  {
-    std::ofstream file(part, std::ios::binary);
-    file << all.dump(2) << '\n';
-    if (!file.flush()) return Bad(path, "expected a file that can be written");
-  }
-  if (std::rename(part.c_str(), path.c_str()) == 0) return {};
+  std::ofstream file(part, std::ios::binary);
+  file << all.dump(2) << '\n';
+  file.close();
+  if (file && std::rename(part.c_str(), path.c_str()) == 0) return {};
   (void)std::remove(part.c_str());
   return Bad(path, "expected a file that can be written");
 }
